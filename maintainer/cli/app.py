@@ -1,0 +1,61 @@
+"""The root of the command line: global options, commands by topic, errors as one clear line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maintainer.cli import say
+from maintainer.errors import MaintainerError, PolicyError
+
+if TYPE_CHECKING:
+    from maintainer.settings import Settings
+
+app = typer.Typer(
+    name="maintainer",
+    help="Keep a model good after it shipped: watch for drift, fine-tune without forgetting, gate, promote, report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+given: dict[str, Path | None] = {}  # the global options of this call
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
+Model = Annotated[str, typer.Argument(help="Name of a model, as in its policy.")]
+
+
+def settings() -> Settings:
+    """Return the settings of this call."""
+    from maintainer.settings import load
+
+    return load(**given)
+
+
+@app.callback()
+def root(
+    state: Annotated[Path | None, typer.Option(help="Directory of run-time data. [default: state]")] = None,
+    policies: Annotated[Path | None, typer.Option(help="Folder of policy files. [default: policies]")] = None,
+) -> None:
+    """Take the global options."""
+    given.update(state=state, policies=policies)
+
+
+def run() -> None:
+    """Parse and run; what was raised on purpose becomes one clear line and an exit status."""
+    from maintainer.cli import daemon, models, policies, runs, story
+
+    for topic in (story, policies, daemon, models, runs):
+        topic.add_to(app)
+    try:
+        app()
+    except PolicyError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        say.fail(f"{len(error.problems)} problem(s) in policy files", say.NO)
+    except MaintainerError as error:
+        say.fail(str(error))
+    except KeyboardInterrupt:
+        say.fail("interrupted", 130)

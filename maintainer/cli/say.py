@@ -1,0 +1,71 @@
+"""How commands speak: one JSON document, or lines for people; errors on standard error; exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+DONE, ERROR, USAGE, NO = 0, 1, 2, 3
+
+
+def document(value: Any) -> None:
+    """Print one JSON document."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def answer(value: Any, as_json: bool, people: Callable[[Any], None]) -> None:
+    """Print a result as JSON, or the way people read it."""
+    (document if as_json else people)(value)
+
+
+def fail(message: str, status: int = ERROR) -> NoReturn:
+    """End with one clear line on standard error."""
+    print(f"maintainer: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+def on_terminal() -> bool:
+    """Return whether progress may be drawn."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def note(line: str) -> None:
+    """Print a line of progress where it does not disturb what is printed as the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(what: str) -> Generator[Callable[[str], None]]:
+    """Show that something long goes on: a spinner on a terminal, plain lines otherwise; call it with news."""
+    if not on_terminal():
+        note(f"{what} …")
+        yield note
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(what) as spinner:
+
+        def tell(news: str) -> None:
+            console.print(news, markup=False, highlight=False)
+            spinner.update(what)
+
+        yield tell
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    """Print a table; an empty one says so."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console().print(shown if rows else Text(f"{title}: none"))

@@ -1,0 +1,119 @@
+"""Which stage does which phase: the only place where stages meet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import assert_never
+
+from maintainer.compute.child import Job, run_job
+from maintainer.daemon.collect import collect
+from maintainer.daemon.machine import Outcome
+from maintainer.daemon.reports import report_run
+from maintainer.domain.model import Manifest
+from maintainer.domain.phase import GateResult, PhaseSpec, TrainResult
+from maintainer.domain.policy import Policy, schema_of
+from maintainer.domain.run import Phase, Verdict
+from maintainer.promote.versions import Finished, promote, prune
+from maintainer.settings import Settings
+from maintainer.store import artifacts
+from maintainer.store.control import Control, RunRecord
+from maintainer.store.database import Database
+from maintainer.store.results import read_result
+from maintainer.store.windows import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything the phases need; implements `machine.Stages`."""
+
+    settings: Settings
+    control: Control
+    database: Database
+    clock: Callable[[], datetime]
+    stopping: threading.Event
+
+    def perform(self, run_id: str, phase: Phase) -> Outcome:
+        """Do one phase of a run; its output in place means it was done already."""
+        record = self.control.run(run_id)
+        policy = Policy.model_validate_json(self.control.policy(record.policy_hash))
+        match phase:
+            case Phase.COLLECT:
+                return self._collect(record, policy)
+            case Phase.TRAIN | Phase.EXPORT | Phase.GATE:
+                self._heavy(record, policy, phase)
+                return self._judged(record, phase)
+            case Phase.PROMOTE:
+                return self._promote(record, policy)
+            case Phase.REPORT:
+                return Outcome(str(report_run(self.settings, self.control, record, policy)))
+            case _:
+                assert_never(phase)
+
+    def champion(self, record: RunRecord) -> Manifest | None:
+        """Return the manifest of the champion that a run starts from."""
+        return None if record.champion is None else artifacts.read_manifest(self._version_dir(record, record.champion))
+
+    def _version_dir(self, record: RunRecord, version: str) -> Path:
+        return self.settings.models_dir(record.model) / "versions" / version
+
+    def _collect(self, record: RunRecord, policy: Policy) -> Outcome:
+        champion = self.champion(record)
+        schema = schema_of(policy, champion.classes if champion else ())
+        reader = Reader(self.database, schema, record.created_at)
+        return Outcome(collect(reader, policy, champion, self.settings.run_dir(record.id) / Phase.COLLECT))
+
+    def _heavy(self, record: RunRecord, policy: Policy, phase: Phase) -> None:
+        run_dir = self.settings.run_dir(record.id).absolute()
+        target = run_dir / phase
+        if target.exists():
+            return
+        out = artifacts.fresh_partial(target)
+        champion = self.champion(record)
+        spec = PhaseSpec(
+            phase=phase,
+            run=record.id,
+            version=record.version,
+            policy=policy,
+            classes=champion.classes if champion else policy.task.classes,
+            inputs={done: str(run_dir / done) for done in Phase if (run_dir / done).exists()},
+            champion=str(self._version_dir(record, record.champion).absolute()) if record.champion else None,
+            out=str(out),
+            threads=self.settings.threads,
+        )
+        spec_path = run_dir / f"{phase}.json"
+        artifacts.write_text(spec_path, spec.model_dump_json(indent=2, by_alias=True) + "\n")
+        job = Job(
+            module="maintainer.daemon.worker",
+            arguments=(str(spec_path), str(policy.run.memory)),
+            log=run_dir / f"{phase}.log",
+            timeout_seconds=policy.run.timeout.total_seconds(),
+            memory_bytes=policy.run.memory,
+            threads=self.settings.threads,
+        )
+        run_job(job, self.stopping)
+        artifacts.publish_partial(target)
+
+    def _judged(self, record: RunRecord, phase: Phase) -> Outcome:
+        run_dir = self.settings.run_dir(record.id)
+        if phase is Phase.TRAIN:
+            trained = read_result(TrainResult, run_dir, phase)
+            return Outcome(trained.reason, None if trained.challenger else Verdict.REJECTED)
+        if phase is Phase.EXPORT:
+            return Outcome("one ONNX file, preprocessing inside")
+        judged = read_result(GateResult, run_dir, phase)
+        if judged.passed:
+            return Outcome(f"all {len(judged.findings)} gates hold")
+        reasons = "; ".join(f.sentence for f in judged.findings if f.verdict != "passed")
+        return Outcome(reasons, Verdict.REJECTED)
+
+    def _promote(self, record: RunRecord, policy: Policy) -> Outcome:
+        model_dir = self.settings.models_dir(record.model)
+        now = self.clock()
+        sentence = promote(self.control, model_dir, Finished(record, policy, self.settings.run_dir(record.id), now))
+        self.control.audit(now, "maintainer", "promote", f"{record.model}/{record.version}", f"run {record.id}")
+        gone = prune(self.control, model_dir, record.model, policy.promotion.keep_versions)
+        return Outcome(sentence + (f"; deleted {', '.join(gone)}" if gone else ""), Verdict.PROMOTED)

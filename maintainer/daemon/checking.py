@@ -1,0 +1,282 @@
+"""One check of one model: profile both windows in DuckDB, compare in the warm worker, decide, keep, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import TypeAdapter
+
+from maintainer.daemon.context import Context, Profiled
+from maintainer.daemon.reports import report_path
+from maintainer.daemon.starting import next_run
+from maintainer.decide.decision import RunFacts, decide
+from maintainer.decide.triggers import assess, rearm, spend
+from maintainer.domain.evidence import Decision, Evidence, Finding, TriggerState
+from maintainer.domain.metrics import metrics_of
+from maintainer.domain.model import Manifest
+from maintainer.domain.policy import Policy, policy_hash
+from maintainer.domain.sample import Column, TaskKind, Window
+from maintainer.errors import RefusedError
+from maintainer.monitor.check import Measured, Seen, assemble, quality, requests
+from maintainer.monitor.exchange import DriftReply
+from maintainer.report.check import CheckView, render_check
+from maintainer.report.files import write
+from maintainer.store.control import CheckRecord, RunRecord
+from maintainer.store.profile import edges, profile
+from maintainer.store.windows import Reader
+
+EVIDENTLY_ROWS = 5_000  # of each window, for Evidently's own report
+HISTORY = 60  # former checks whose figures a report shows
+
+EVIDENCE = TypeAdapter(Evidence)
+FINDINGS = TypeAdapter(tuple[Finding, ...])
+DECISION = TypeAdapter(Decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a check."""
+
+    id: str
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    decision: Decision
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model at the moment of its check."""
+
+    context: Context
+    policy: Policy
+    champion: Manifest
+    reader: Reader
+    now: datetime
+
+    @property
+    def current(self) -> Window:
+        """Return the window that is looked at."""
+        return Window.before(self.now, self.policy.checks.window.last)
+
+    @property
+    def reference(self) -> Window:
+        """Return the window that the champion was trained and held out on."""
+        return Window(self.champion.trained.start, self.champion.held_out.end)
+
+    @property
+    def version_dir(self) -> Path:
+        """Return where the champion lies."""
+        return self.context.model_dir(self.policy.model) / "versions" / self.champion.version
+
+
+def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
+    """Check a model now, keep what was seen and decided, and write its report.
+
+    Raises:
+        RefusedError: the model has no champion.
+    """
+    champion = context.champion(policy.model)
+    if champion is None:
+        raise RefusedError(f"{policy.model} has no champion yet; `maintainer bootstrap {policy.model}` makes the first")
+    now = context.clock()
+    subject = Subject(context, policy, champion, Reader(context.database, context.schema(policy), now), now)
+    evidence = gather(subject)
+    findings = judge(subject, evidence)
+    decision = decide(policy, findings, _facts(subject), now)
+    if decision.start and not may_start:
+        decision = replace(decision, start=False, reason=f"would start a run: {decision.reason}")
+    return _keep(subject, evidence, findings, decision)
+
+
+def gather(subject: Subject) -> Evidence:
+    """Measure everything that the policy's triggers may look at."""
+    reader, policy = subject.reader, subject.policy
+    counts = reader.counts(subject.current)
+    seen = Seen(
+        version=subject.champion.version,
+        at=subject.now,
+        reference=subject.reference,
+        current=subject.current,
+        reference_rows=reader.counts(subject.reference).samples,
+        current_rows=counts.samples,
+        facts=_counted(subject),
+    )
+    reply = None
+    if counts.samples >= policy.checks.window.min_samples:
+        for window in (subject.reference, subject.current):
+            _fill_answers(subject, window)
+        reply = _compare(subject, seen)
+    return assemble(policy, seen, reply, _quality(subject))
+
+
+def _counted(subject: Subject) -> dict[str, float]:
+    reader, control = subject.reader, subject.context.control
+    counts = reader.counts(subject.current)
+    former = control.runs(subject.policy.model, limit=1)
+    last = former[0] if former else None
+    total = counts.samples + counts.quarantined
+    values = {
+        "labels.new": float(reader.labels_known() - (last.labels_known if last else 0)),
+        "samples.new": float(reader.samples_since(last.created_at) if last else counts.samples),
+        "champion.age": (subject.now - subject.champion.created_at).total_seconds(),
+    }
+    if counts.samples:
+        values["labels.coverage"] = counts.labelled / counts.samples
+    if total:
+        values["contract.quarantine_share"] = counts.quarantined / total
+    if counts.label_delay_seconds is not None:
+        values["labels.delay"] = counts.label_delay_seconds
+    return values
+
+
+def _fill_answers(subject: Subject, window: Window) -> None:
+    """Have the champion answer samples of a window that it has no logged answer to."""
+    most = subject.policy.checks.window.max_samples
+    with TemporaryDirectory(dir=subject.context.scratch()) as folder:
+        samples, answers = Path(folder) / "samples.parquet", Path(folder) / "answers.parquet"
+        if subject.reader.unanswered(window, subject.champion.version, most, samples):
+            request = {"version": str(subject.version_dir), "samples": str(samples), "answers": str(answers)}
+            subject.context.warm.ask("answer", request)
+            subject.reader.add_answers(subject.champion.version, answers)
+
+
+def _compare(subject: Subject, seen: Seen) -> DriftReply | None:
+    cuts, reference = _reference_profile(subject)
+    with subject.context.database.reading() as db:
+        relation = subject.reader.relation(subject.current, subject.champion.version)
+        current = profile(db, relation, [], _columns(subject), cuts)
+    request = requests(subject.policy, seen, reference, current)
+    if request is None:
+        return None
+    return DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
+
+
+def _reference_profile(subject: Subject) -> Profiled:
+    """Return the reference's cuts and counts; computed once for a champion and a policy."""
+    key = (subject.policy.model, subject.champion.version, policy_hash(subject.policy))
+    known = subject.context.profiles.get(key)
+    if known is None:
+        columns = _columns(subject)
+        relation = subject.reader.relation(subject.reference, subject.champion.version)
+        with subject.context.database.reading() as db:
+            cuts = dict(edges(db, relation, [], columns))
+            known = (cuts, profile(db, relation, [], columns, cuts))
+        for stale in [k for k in subject.context.profiles if k[0] == key[0]]:
+            del subject.context.profiles[stale]
+        subject.context.profiles[key] = known
+    return known
+
+
+def _columns(subject: Subject) -> tuple[Column, ...]:
+    schema = subject.reader.schema
+    return (*schema.features, Column(schema.prediction, schema.answer_kind))
+
+
+def _quality(subject: Subject) -> Measured:
+    """Measure the champion on labelled samples of the window that it has not learned from."""
+    policy, current = subject.policy, subject.current
+    start = min(max(current.start, subject.champion.trained.end), current.end)
+    most = policy.checks.window.max_samples
+    answered = subject.reader.answered(Window(start, current.end), subject.champion.version, most)
+    least = min(policy.checks.window.min_samples, policy.run.needs.labels)
+    if answered.labels.size < least:
+        return Measured(
+            notes=(f"quality not measured: {answered.labels.size} answered samples have a label, {least} wanted",)
+        )
+    return quality(policy, answered.labels, answered.answers)
+
+
+def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
+    """Hold the evidence against every trigger, each with what it remembers from the last check."""
+    states, known = _states(subject), subject.reader.labels_known()
+    needed, baseline = subject.policy.run.needs.labels, subject.champion.metrics
+    found: list[Finding] = []
+    for trigger in subject.policy.triggers:
+        finding = assess(trigger, evidence.values, states.get(trigger.name, TriggerState()), baseline)
+        found.append(replace(finding, state=rearm(finding.state, known, needed)))
+    return tuple(found)
+
+
+def _states(subject: Subject) -> dict[str, TriggerState]:
+    """Return the triggers' states after the last check; a new champion begins with quiet triggers."""
+    last = subject.context.control.checks(subject.policy.model)
+    if not last or EVIDENCE.validate_json(last[0].evidence).version != subject.champion.version:
+        return {}
+    return {finding.trigger: finding.state for finding in FINDINGS.validate_json(last[0].findings)}
+
+
+def _facts(subject: Subject) -> RunFacts:
+    runs = subject.context.control.runs(subject.policy.model)
+    return RunFacts(
+        labels_available=subject.reader.counts(subject.current).labelled,
+        run_starts=tuple(run.created_at for run in runs if run.champion is not None),
+        running=bool(subject.context.control.open_runs(subject.policy.model)),
+    )
+
+
+def _keep(subject: Subject, evidence: Evidence, findings: tuple[Finding, ...], decision: Decision) -> Checked:
+    """Keep a check and the run that it starts in one transaction, then write its report."""
+    context, policy = subject.context, subject.policy
+    former = context.control.checks(policy.model)
+    number = former[0].number + 1 if former else 1
+    check_id = f"{policy.model}-c{number:06d}"
+    run: RunRecord | None = None
+    if decision.start:
+        run = next_run(context, policy, decision.reason, decision.triggers, check_id)
+        findings = tuple(replace(f, state=spend(f.state, run.labels_known)) for f in findings)
+    kept = replace(evidence, scores=tuple(replace(score, histogram=None) for score in evidence.scores))
+    record = CheckRecord(
+        id=check_id,
+        model=policy.model,
+        number=number,
+        happened_at=subject.now,
+        policy_hash=policy_hash(policy),
+        evidence=EVIDENCE.dump_json(kept).decode(),
+        findings=FINDINGS.dump_json(findings).decode(),
+        decision=DECISION.dump_json(decision).decode(),
+    )
+    context.control.add_check(record, run)
+    checked = Checked(check_id, evidence, findings, decision, run.id if run else None)
+    write(report_path(context.settings, check_id), render_check(_view(subject, checked, record.policy_hash)))
+    return checked
+
+
+def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
+    policy = subject.policy
+    main = metrics_of(TaskKind(policy.task.kind))[0]
+    past = [
+        (record.happened_at, EVIDENCE.validate_json(record.evidence).values)
+        for record in reversed(subject.context.control.checks(policy.model, HISTORY))
+        if record.id != checked.id
+    ]
+    return CheckView(
+        policy=policy,
+        evidence=checked.evidence,
+        findings=checked.findings,
+        decision=checked.decision,
+        check_id=checked.id,
+        policy_hash=digest,
+        history=tuple((at, values.get("drift.share"), values.get(f"quality.{main}")) for at, values in past),
+        baseline=subject.champion.metrics,
+    )
+
+
+def write_evidently_report(context: Context, check_id: str) -> Path:
+    """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
+    record = context.control.check(check_id)
+    seen = EVIDENCE.validate_json(record.evidence)
+    schema = context.schema(context.policy(record.model))
+    reader = Reader(context.database, schema, record.happened_at)
+    out = report_path(context.settings, f"{check_id}-evidently").absolute()
+    with TemporaryDirectory(dir=context.scratch()) as folder:
+        files = {"reference": Path(folder) / "reference.parquet", "current": Path(folder) / "current.parquet"}
+        for name, window in (("reference", seen.reference), ("current", seen.current)):
+            reader.sample(window, seen.version, EVIDENTLY_ROWS, files[name])
+        columns = [{"name": c.name, "kind": c.kind} for c in (*schema.features, Column(schema.prediction, schema.answer_kind))]
+        request = {name: str(path.absolute()) for name, path in files.items()}
+        context.warm.ask("evidently", {**request, "columns": columns, "out": str(out)})
+    return out

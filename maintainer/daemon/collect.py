@@ -1,0 +1,119 @@
+"""The first phase: which labelled samples a run learns from, chooses by and is judged on, as Parquet files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from maintainer.domain.model import Manifest, Span
+from maintainer.domain.phase import CollectResult
+from maintainer.domain.policy import Policy
+from maintainer.domain.sample import BLOCKS_AT_LEAST, Part, Split, Window, block_for
+from maintainer.errors import RefusedError
+from maintainer.store import artifacts
+from maintainer.store.windows import Reader, Selection
+
+MICROSECOND = timedelta(microseconds=1)
+BOOTSTRAP_ROWS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """How a run cuts time: former | new | newest."""
+
+    former: Window  # before the window: rehearsed, and judged for forgetting
+    new: Window  # learned from
+    newest: Window  # the judge of what was gained; nobody has learned from it
+
+
+def choose_block(reader: Reader, span: Window) -> float | None:
+    """Return the length of the time blocks of a model, chosen once, from the data it starts with.
+
+    None where time does not spread the labelled samples over enough blocks.
+    """
+    seconds = block_for(span.length).total_seconds()
+    return seconds if reader.occupied_blocks(seconds) >= BLOCKS_AT_LEAST else None
+
+
+def split_of(policy: Policy, block_seconds: float | None) -> Split:
+    """Return the split rule of a model."""
+    block = None if block_seconds is None else timedelta(seconds=block_seconds)
+    return Split(block, policy.data.split.validation, policy.data.split.holdout)
+
+
+def spans(reader: Reader, policy: Policy, champion: Manifest | None, now: datetime) -> Spans:
+    """Return the spans of a run that starts now.
+
+    Raises:
+        RefusedError: there are no labelled samples to learn from.
+    """
+    known = reader.labelled_span()
+    if known is None:
+        raise RefusedError(f"{policy.model}: no labelled samples; `maintainer label` takes labels")
+    end = min(now, known.end) if known.end > known.start else now
+    start = known.start if champion is None else max(known.start, now - policy.checks.window.last)
+    if start >= end:
+        raise RefusedError(f"{policy.model}: no labelled samples in the last {policy.checks.window.last}")
+    newest = reader.time_at_share(Window(start, end), 1.0 - policy.data.split.holdout)
+    if champion is not None:
+        newest = max(newest, min(champion.trained.end, end))
+    return Spans(Window(known.start, start), Window(start, newest), Window(newest, end))
+
+
+def selections(cut: Spans, policy: Policy, bootstrap: bool) -> dict[str, Selection]:
+    """Return what each file of a run holds; no sample is in two of them."""
+    most = BOOTSTRAP_ROWS if bootstrap else policy.checks.window.max_samples
+    replay = policy.retention.replay
+    chosen = {
+        "train": Selection(cut.new, (Part.TRAIN,), most),
+        "validation": Selection(cut.new, (Part.VALIDATION,), most),
+        "current_holdout": Selection(cut.newest, at_most=most),
+    }
+    former = {
+        "replay": Selection(cut.former, (Part.TRAIN,), replay),
+        "replay_validation": Selection(cut.former, (Part.VALIDATION,), replay),
+        "reference_holdout": Selection(cut.former, (Part.HOLDOUT,), replay),
+    }
+    return chosen if bootstrap else {**chosen, **former}
+
+
+def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: Path) -> str:
+    """Publish the data of a run in `target`; return the sentence for the journal.
+
+    Raises:
+        RefusedError: too little labelled data.
+    """
+    if target.exists():
+        return "collected already"
+    cut = spans(reader, policy, champion, reader.now)
+    block = champion.block_seconds if champion else choose_block(reader, Window(cut.new.start, cut.newest.end))
+    reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
+    rows: dict[str, int] = {}
+    with artifacts.publish(target) as partial:
+        for name, selection in selections(cut, policy, champion is None).items():
+            rows[name] = reader.export(selection, partial / f"{name}.parquet")
+        if not rows["train"] or not rows["validation"] or not rows["current_holdout"]:
+            raise RefusedError(f"{policy.model}: too few labelled samples to split: {_counted(rows)}")
+        result = CollectResult(
+            trained=Span(start=cut.new.start, end=cut.new.end),
+            current_holdout=Span(start=cut.newest.start, end=cut.newest.end),
+            memory_from=cut.former.start if rows.get("replay") else cut.new.start,
+            rows=rows,
+            data_hash=_digest(partial, sorted(rows)),
+            block_seconds=block,
+        )
+        artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
+    return _counted(rows)
+
+
+def _counted(rows: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in rows.items())
+
+
+def _digest(folder: Path, names: list[str]) -> str:
+    whole = hashlib.sha256()
+    for name in names:
+        whole.update(f"{name} {artifacts.sha256(folder / f'{name}.parquet')}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,133 @@
+"""What everything in the daemon shares: the settings, the two databases, the policies in force, the clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from maintainer.compute.warm import WarmChild
+from maintainer.domain.model import Manifest
+from maintainer.domain.policy import Policy, policy_hash, schema_of
+from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.sample import Schema
+from maintainer.errors import MaintainerError, NotFoundError, PolicyError, StoreError
+from maintainer.policies import load_folder
+from maintainer.settings import Settings
+from maintainer.store import artifacts
+from maintainer.store.control import Control
+from maintainer.store.database import Database
+from maintainer.store.tables import adopt
+
+log = logging.getLogger(__name__)
+
+Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
+
+
+@dataclass
+class Context:
+    """The state of the running program; databases hold the rest."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    control: Control
+    database: Database
+    warm: WarmChild
+    stopping: threading.Event = field(default_factory=threading.Event)
+    policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
+    problems: list[str] = field(default_factory=list[str])  # of policy files that are not in force as they stand
+    profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
+    adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Callable[[], datetime]) -> Context:
+        """Open the state directory; samples.duckdb itself is opened when first used."""
+        state = settings.state
+        return cls(
+            settings=settings,
+            clock=clock,
+            control=Control(state / "control.db"),
+            database=Database(state / "samples.duckdb", settings.store_memory_mb, settings.store_threads),
+            warm=WarmChild(
+                "maintainer.daemon.warm", state / "check-worker.log", settings.check_timeout_seconds, settings.threads
+            ),
+        )
+
+    def close(self) -> None:
+        """Let go of everything; nothing is lost that was acknowledged."""
+        self.stopping.set()
+        self.warm.close()
+        self.database.close()
+        self.control.close()
+
+    def load_policies(self) -> list[str]:
+        """Read the policy folder again; an invalid edit keeps the former policy in force. Return what changed."""
+        found, self.problems = load_folder(self.settings.policies)
+        changes: list[str] = []
+        for model, policy in found.items():
+            if self.policies.get(model) != policy:
+                verb = "replaced" if model in self.policies else "adopted"
+                changes.append(f"policy of {model} {verb} ({policy_hash(policy)[:12]})")
+                self.policies[model] = policy
+        if not self.problems:  # with a broken file in the folder, a missing model may be the broken one
+            for model in sorted(self.policies.keys() - found.keys()):
+                del self.policies[model]
+                changes.append(f"policy of {model} withdrawn: its file is gone")
+        return changes
+
+    def policy(self, model: str) -> Policy:
+        """Return the policy in force of a model, its tables fitting.
+
+        Raises:
+            NotFoundError: no such model.
+            PolicyError: its file is invalid and there is no former policy.
+        """
+        if model not in self.policies:
+            self.load_policies()
+        if model not in self.policies:
+            about = [problem for problem in self.problems if model in problem]
+            if about:
+                raise PolicyError(about)
+            have = ", ".join(sorted(self.policies)) or "none"
+            raise NotFoundError(f"no policy for model {model!r} in {self.settings.policies}; it has {have}")
+        policy = self.policies[model]
+        mark = (model, policy_hash(policy))
+        if mark not in self.adopted:
+            self._adopt(policy, mark[1])
+            self.adopted.add(mark)
+        return policy
+
+    def _adopt(self, policy: Policy, digest: str) -> None:
+        self.control.adopt_policy(digest, policy.model, policy.model_dump_json(by_alias=True), self.clock())
+        for sentence in adopt(self.database, schema_of(policy)):
+            log.info("%s", sentence)
+
+    def model_dir(self, model: str) -> Path:
+        """Return where a model's versions lie."""
+        return self.settings.models_dir(model)
+
+    def champion(self, model: str) -> Manifest | None:
+        """Return the manifest of the version that serves; None before bootstrap."""
+        version = artifacts.champion_of(self.model_dir(model))
+        return None if version is None else artifacts.read_manifest(self.model_dir(model) / "versions" / version)
+
+    def scratch(self) -> Path:
+        """Return the folder for files that live as long as one request."""
+        folder = self.settings.state / "tmp"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be made: {error.strerror or error}") from error
+        return folder
+
+    def schema(self, policy: Policy) -> Schema:
+        """Return the schema of a model with the classes that its policy names."""
+        return schema_of(policy, policy.task.classes)
+
+    def said(self, error: MaintainerError) -> str:
+        """Log an error that the daemon survives and return its sentence."""
+        log.warning("%s", error)
+        return str(error)

@@ -1,0 +1,34 @@
+"""What systemd is told: datagrams on the socket that it names; without one, nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+
+class Notifier:
+    """sd_notify(3), and the watchdog's half period."""
+
+    def __init__(self) -> None:
+        self._address = os.environ.get("NOTIFY_SOCKET", "")
+        self._last = ""
+
+    def send(self, *lines: str) -> None:
+        """Send state lines such as READY=1."""
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.connect(address)
+            channel.sendall("\n".join(lines).encode())
+
+    def status(self, sentence: str) -> None:
+        """Show a sentence as the service's status, once."""
+        if sentence != self._last:
+            self._last = sentence
+            self.send(f"STATUS={sentence.splitlines()[0][:200]}")
+
+    def reloading(self) -> None:
+        """Say that the policies are being read again."""
+        self.send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")

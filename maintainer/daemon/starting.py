@@ -1,0 +1,40 @@
+"""The record of a run that starts now."""
+
+from __future__ import annotations
+
+from maintainer.daemon.context import Context
+from maintainer.domain.policy import Policy, policy_hash
+from maintainer.errors import RefusedError
+from maintainer.store.control import RunRecord
+from maintainer.store.windows import Reader
+
+
+def next_run(
+    context: Context, policy: Policy, reason: str, triggers: tuple[str, ...] = (), check_id: str | None = None
+) -> RunRecord:
+    """Return the record of a run that would start now.
+
+    Raises:
+        RefusedError: one is under way.
+    """
+    model = policy.model
+    under_way = context.control.open_runs(model)
+    if under_way:
+        raise RefusedError(f"run {under_way[0].id} of {model} is under way; one run of a model at a time")
+    former = context.control.runs(model, limit=1)
+    number = former[0].number + 1 if former else 1
+    champion = context.champion(model)
+    now = context.clock()
+    return RunRecord(
+        id=f"{model}-{number:04d}",
+        model=model,
+        number=number,
+        created_at=now,
+        reason=reason,
+        triggers=triggers,
+        policy_hash=policy_hash(policy),
+        champion=champion.version if champion else None,
+        version=f"v{number:04d}",
+        check_id=check_id,
+        labels_known=Reader(context.database, context.schema(policy), now).labels_known(),
+    )

@@ -1,0 +1,79 @@
+"""The check worker: one line of JSON in, one line out; it keeps Evidently and ONNX Runtime loaded between checks."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
+# pyarrow ships no types.
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from maintainer.compute.child import PR_SET_PDEATHSIG
+from maintainer.domain.sample import Column, ColumnKind
+from maintainer.errors import MaintainerError
+
+
+def drift(request: dict[str, Any]) -> dict[str, Any]:
+    """Score the columns of a check."""
+    from maintainer.monitor.drift import score
+    from maintainer.monitor.exchange import DriftRequest
+
+    return score(DriftRequest.model_validate(request)).model_dump(mode="json")
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Write what a version answers to the samples of a Parquet file as `_key`, `value` (and `id`) to another."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from maintainer.champion import load_session
+    from maintainer.store.artifacts import read_manifest
+
+    version = Path(request["version"])
+    digest = read_manifest(version).files["model.onnx"]
+    samples = pq.read_table(request["samples"])
+    answers = load_session(version / "model.onnx", 1, digest).predict(samples)
+    columns: dict[str, Any] = {"_key": samples["_key"]} if "_key" in samples.column_names else {}
+    columns["value"] = pa.array(answers.answers.tolist())
+    if answers.probabilities is not None:
+        for number, name in enumerate(answers.classes):
+            columns[f"probability_{name}"] = pa.array(answers.probabilities[:, number])
+    pq.write_table(pa.table(columns), request["answers"])
+    return {"rows": samples.num_rows}
+
+
+def evidently(request: dict[str, Any]) -> dict[str, Any]:
+    """Write Evidently's own report of two bounded samples."""
+    from maintainer.monitor.evidently_report import write
+
+    columns = [Column(column["name"], ColumnKind(column["kind"])) for column in request["columns"]]
+    write(Path(request["reference"]), Path(request["current"]), columns, Path(request["out"]))
+    return {"path": request["out"]}
+
+
+TASKS = {"drift": drift, "answer": answer, "evidently": evidently}
+
+
+def main() -> None:
+    """Answer requests until standard input ends; nothing but answers goes to the original standard output."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints goes to the log
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            reply = TASKS[asked["task"]](asked["request"])
+        except MaintainerError as error:
+            reply = {"refused": str(error)}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

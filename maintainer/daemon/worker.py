@@ -1,0 +1,40 @@
+"""A heavy phase in a child: `python -m maintainer.daemon.worker SPEC.json MEMORY_BYTES`; it sees only files."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+from maintainer.compute.child import DELIBERATE, OUT_OF_MEMORY, limit_self
+from maintainer.domain.phase import PhaseSpec
+from maintainer.errors import MaintainerError
+
+STAGES = ("train", "export", "gate")
+
+
+def perform(spec: PhaseSpec) -> None:
+    """Call the stage of the spec's phase; only that stage's frameworks are imported."""
+    if spec.phase not in STAGES:
+        raise MaintainerError(f"phase {spec.phase!r} is no heavy phase; wanted one of {', '.join(STAGES)}")
+    importlib.import_module(f"maintainer.{spec.phase}.stage").run(spec)
+
+
+def main(arguments: list[str]) -> int:
+    """Do one phase; the last line of what is printed says why it was refused."""
+    spec_path, memory_bytes = arguments
+    limit_self(int(memory_bytes))
+    try:
+        perform(PhaseSpec.model_validate_json(Path(spec_path).read_text()))
+    except MaintainerError as error:
+        print(str(error).replace("\n", "; "), file=sys.stderr)
+        return DELIBERATE
+    except MemoryError:
+        traceback.print_exc()
+        return OUT_OF_MEMORY
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

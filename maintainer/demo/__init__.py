@@ -1,0 +1,1 @@
+"""The bundled real data and the story that `maintainer demo` tells."""

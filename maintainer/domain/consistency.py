@@ -1,0 +1,193 @@
+"""What no single key of a policy can see: whether its parts fit each other. Every fault is told, each with its path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
+from maintainer.domain.metrics import metrics_of
+from maintainer.domain.sample import TaskKind
+from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
+from maintainer.domain.task import CategoryFeature, NumberFeature, Task
+from maintainer.domain.triggers import EVIDENCE, SHARES, AboveTrigger, BelowTrigger, DropTrigger, Trigger
+from maintainer.domain.words import suggestion, wanted
+
+Path = tuple[str | int, ...]
+MOST_APART = 0.9  # of validation and holdout together; the rest trains
+LOSSES = {TaskKind.CLASSIFICATION: ("auto", "cross-entropy"), TaskKind.REGRESSION: ("auto", "huber")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that does not fit: where, and what was found and wanted."""
+
+    path: Path
+    message: str
+
+
+def task_faults(task: Task) -> Iterator[Fault]:
+    """Yield what does not fit inside the task: columns with two roles, contracts that nothing can keep."""
+    roles = {role: getattr(task, role) for role in ("id", "time", "label", "prediction") if getattr(task, role)}
+    for role in ("id", "label", "prediction"):
+        if roles.get(role) in task.features:
+            yield Fault(("task", role), f"is '{roles[role]}', which is a feature too: the answer would leak")
+    for role, column in roles.items():
+        if (first := next(other for other in roles if roles[other] == column)) != role:
+            yield Fault(("task", role), f"is '{column}', which is the column of {first} too")
+    yield from _name_faults(task)
+    for name, feature in task.features.items():
+        yield from _contract_faults(("task", "features", name), feature)
+    yield from _class_faults(task)
+
+
+def _name_faults(task: Task) -> Iterator[Fault]:
+    for names in _alike(task.features):
+        for name in names[1:]:
+            message = f"differs from '{names[0]}' only in case, which the store does not tell apart"
+            yield Fault(("task", "features", name), message)
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return list(groups.values())
+
+
+def _contract_faults(path: Path, feature: NumberFeature | CategoryFeature) -> Iterator[Fault]:
+    if isinstance(feature, NumberFeature):
+        if feature.min is not None and feature.max is not None and feature.min > feature.max:
+            yield Fault((*path, "min"), f"is {feature.min:g}, which is above max, {feature.max:g}")
+        return
+    yield from _repeated((*path, "values"), feature.values)
+    if feature.unknown == "reject" and not feature.values:
+        yield Fault((*path, "unknown"), "is 'reject', which needs the known values; values lists none")
+
+
+def _class_faults(task: Task) -> Iterator[Fault]:
+    path: Path = ("task", "classes")
+    yield from _repeated(path, task.classes)
+    if task.classes and task.of is TaskKind.REGRESSION:
+        yield Fault(path, f"is given, but {task.kind} answers a number; leave it out")
+    elif len(task.classes) == 1:
+        yield Fault(path, f"lists only '{task.classes[0]}'; wanted at least two, or none to learn them at bootstrap")
+
+
+def _repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:
+    for word, times in Counter(words).items():
+        if times > 1:
+            yield Fault((*path, len(words) - 1 - words[::-1].index(word)), f"is '{word}', which is listed before")
+
+
+def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
+    """Yield sources that read what another one reads."""
+    paths = [source.path.strip("/") for source in sources]
+    for i, path in enumerate(paths):
+        if path in paths[:i]:
+            yield Fault(("sources", i, "path"), f"is '{path}', which sources[{paths.index(path)}] reads already")
+
+
+def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
+    """Yield metrics of another task, columns that do not exist, and a window that can never be full enough."""
+    for i, metric in enumerate(checks.quality.metrics):
+        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric)
+    window = checks.window
+    if window.min_samples > window.max_samples:
+        message = f"is {window.min_samples}, which is above max_samples, {window.max_samples}"
+        yield Fault(("checks", "window", "min_samples"), message)
+    yield from _drift_faults(task, checks.drift)
+
+
+def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
+    compared = (*task.features, task.prediction)
+    named: list[tuple[Path, str, Iterable[str]]] = []
+    if drift.columns != "all":
+        yield from _repeated(("checks", "drift", "columns"), drift.columns)
+        named += [(("columns", i), column, compared) for i, column in enumerate(drift.columns)]
+    for key, each in (("method", drift.method), ("threshold", drift.threshold)):
+        if isinstance(each, Mapping):
+            named += [((key, column), column, compared) for column in each]
+    named += [(("weights", column), column, task.features) for column in drift.weights]
+    for path, column, known in named:
+        if column not in known:
+            yield Fault(("checks", "drift", *path), f"names '{column}', which is no column; {wanted(column, known)}")
+
+
+def _metric_faults(path: Path, task: TaskKind, metric: str) -> Iterator[Fault]:
+    known = metrics_of(task)
+    if metric not in known:
+        yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted(metric, known)}")
+
+
+def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
+    """Yield gates on metrics of another task, and gates that are there twice."""
+    for i, gate in enumerate(gates):
+        if isinstance(gate, SuperiorGate | NonInferiorGate):
+            yield from _metric_faults(("gates", i, "metric"), task, gate.metric)
+        if gate in gates[:i]:
+            yield Fault(("gates", i), f"is the same as gates[{gates.index(gate)}]")
+
+
+def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
+    """Return every evidence name that a check of this model can measure."""
+    columns = task.features if checks.drift.columns == "all" else checks.drift.columns
+    inputs = [name for name in task.features if name in columns]
+    return (
+        *EVIDENCE,
+        *(f"quality.{metric}" for metric in checks.quality.metrics or metrics_of(task.of)),
+        *(f"drift.score.{name}" for name in inputs),
+        *(f"drift.missing.{name}" for name in inputs),
+    )
+
+
+def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> Iterator[Fault]:
+    """Yield triggers that look at what is never measured, share a name, or can never hold or clear."""
+    known = evidence_of(task, checks)
+    names = [trigger.name for trigger in triggers]
+    for i, trigger in enumerate(triggers):
+        if trigger.name in names[:i]:
+            yield Fault(("triggers", i, "name"), f"is '{trigger.name}', as triggers[{names.index(trigger.name)}] is")
+        if trigger.metric not in known:
+            yield Fault(("triggers", i, "metric"), _unknown_evidence(trigger.metric, task, known))
+        elif isinstance(trigger, DropTrigger) and not trigger.metric.startswith("quality."):
+            message = f"is '{trigger.metric}'; drop is for quality.<metric> only, wanted above or below"
+            yield Fault(("triggers", i, "metric"), message)
+        yield from (Fault(("triggers", i, *fault.path), fault.message) for fault in _limit_faults(trigger))
+
+
+def _unknown_evidence(name: str, task: Task, known: tuple[str, ...]) -> str:
+    family, _, last = name.rpartition(".")
+    if family in ("drift.score", "drift.missing") and last in task.features:
+        return f"is '{name}', but checks.drift.columns leaves '{last}' out"
+    if family == "quality" and last in metrics_of(task.of):
+        return f"is '{name}', but checks.quality.metrics leaves '{last}' out"
+    shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
+    return f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}{suggestion(name, known)}"
+
+
+def _limit_faults(trigger: Trigger) -> Iterator[Fault]:
+    match trigger:
+        case AboveTrigger(above=limit, clear_below=clear) if clear is not None and clear > limit:
+            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
+        case BelowTrigger(below=limit, clear_above=clear) if clear is not None and clear < limit:
+            yield Fault(("clear_above",), f"is {clear:g}, which is below the limit, {limit:g}")
+        case DropTrigger(drop=limit, clear_below=clear) if clear is not None and clear > limit:
+            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
+        case _:
+            pass
+    word = "above" if isinstance(trigger, AboveTrigger) else "below"
+    limit = getattr(trigger, word, 0.0)
+    if trigger.metric in SHARES and not 0.0 <= limit <= 1.0:
+        yield Fault((word,), f"is {limit:g}; {trigger.metric} is a share, wanted 0 to 1")
+
+
+def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]:
+    """Yield a split that leaves nothing to train on and a loss of another task."""
+    split = data.split
+    if (apart := split.validation + split.holdout) >= MOST_APART:
+        message = f"leave {max(0.0, 1 - apart):.0%} to train on: validation and holdout are {apart:g} together"
+        yield Fault(("data", "split"), f"would {message}; wanted less than {MOST_APART:g}")
+    if train.loss not in LOSSES[task]:
+        yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")

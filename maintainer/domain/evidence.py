@@ -1,0 +1,103 @@
+"""All the numbers a decision may look at, and one value held against one limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from maintainer.domain.sample import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How one column is spread in a window, for a chart: counts between neighbouring edges or per category."""
+
+    labels: tuple[str, ...]  # k categories, or k bin names
+    reference: tuple[float, ...]  # k shares of the reference window, summing to 1
+    current: tuple[float, ...]  # k shares of the current window
+
+
+@dataclass(frozen=True, slots=True)
+class DriftScore:
+    """How different a column is now from the reference; higher is more different."""
+
+    column: str
+    kind: str  # "value": the distribution of what is there; "missing": the share of what is not
+    method: str
+    score: float
+    threshold: float
+    histogram: Histogram | None = None
+
+    @property
+    def drifted(self) -> bool:
+        """Return whether the score is past its threshold."""
+        return self.score > self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure of quality on n labelled samples."""
+
+    name: str
+    value: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one check saw: `values` maps evidence names of the policy to numbers; a name without data is absent."""
+
+    model: str
+    version: str
+    at: datetime
+    reference: Window
+    current: Window
+    reference_rows: int
+    current_rows: int
+    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    scores: tuple[DriftScore, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    notes: tuple[str, ...] = ()  # what could not be measured, and why
+    sample_rows: int | None = None  # rows of the uniform sample where one was drawn
+    sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound at 95 %
+
+
+class TriggerMode(StrEnum):
+    """Where a trigger stands."""
+
+    QUIET = "quiet"
+    FIRED = "fired"  # its rule holds, no run was started for it yet
+    SPENT = "spent"  # a run was started for it; quiet again once its metric clears
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerState:
+    """What a trigger remembers from check to check."""
+
+    mode: TriggerMode = TriggerMode.QUIET
+    recent: tuple[bool, ...] = ()  # whether each of the last n checks held, oldest first
+    labels_at_run: int = 0  # labels known when its run started
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One trigger's metric against its limit in one check."""
+
+    trigger: str
+    metric: str
+    value: float | None  # None: no data
+    limit: float
+    holds: bool  # the limit is passed in this check
+    state: TriggerState
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a check leads to: start a run, or not, and why in words."""
+
+    start: bool
+    reason: str
+    triggers: tuple[str, ...] = ()

@@ -1,0 +1,98 @@
+"""The rules a challenger must pass before it is promoted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from maintainer.domain.metrics import metrics_of
+from maintainer.domain.sample import TaskKind
+from maintainer.domain.section import Section, designed_kinds
+from maintainer.domain.values import Count, Positive, Share
+
+MetricName = Literal["accuracy", "f1_macro", "log_loss", "ece", "mae", "rmse", "r2"]
+Confidence = Annotated[float, Field(gt=0.5, lt=1.0, strict=True)]
+Holdout = Literal["current", "reference"]
+GATES_LATER = ("slices", "pinned", "calibration", "robustness", "fairness")
+ON = "which holdout judges: the newest samples, or the former ones"
+
+
+class GateBase(Section):
+    """What every gate has."""
+
+
+class ParityGate(GateBase):
+    """Torch and ONNX answer alike."""
+
+    kind: Literal["parity"] = Field(description="torch and ONNX answer alike")
+    tolerance: Positive = Field(default=1.0e-4, description="largest difference in probability, or in label deviations")
+
+
+class SuperiorGate(GateBase):
+    """The challenger is better than the champion, beyond chance."""
+
+    kind: Literal["superior"] = Field(description="better than the champion, beyond chance")
+    metric: MetricName = Field(description="the figure of quality that is compared")
+    on: Holdout = Field(default="current", description=ON)
+    confidence: Confidence = Field(default=0.95, description="of the one-sided interval")
+
+
+class NonInferiorGate(GateBase):
+    """The challenger is not worse than the champion by more than a margin, beyond chance."""
+
+    kind: Literal["non-inferior"] = Field(description="not worse than the champion by more than a margin")
+    metric: MetricName = Field(description="the figure of quality that is compared")
+    on: Holdout = Field(default="reference", description=ON)
+    margin: Positive = Field(
+        default=0.01, description="most it may lose: points of the metric, but a share for mae and rmse"
+    )
+    confidence: Confidence = Field(default=0.95, description="of the one-sided interval")
+
+
+class NegativeFlipsGate(GateBase):
+    """Few samples that the champion had right are wrong now."""
+
+    kind: Literal["negative-flips"] = Field(description="few samples that the champion had right are wrong now")
+    at_most: Share = Field(default=0.02, description="their share of all samples")
+    on: Holdout = Field(default="current", description=ON)
+    tolerance: Positive = Field(
+        default=0.1, description="regression: an answer is right within this share of the label's interquartile range"
+    )
+
+
+class LatencyGate(GateBase):
+    """An answer comes in time."""
+
+    kind: Literal["latency"] = Field(description="an answer comes in time")
+    p95_ms_at_most: Positive = Field(default=5.0, description="95th percentile of a call, in milliseconds")
+    batch: Count = Field(default=1, description="samples in a call")
+
+
+class SizeGate(GateBase):
+    """The ONNX file is small enough."""
+
+    kind: Literal["size"] = Field(description="the ONNX file is small enough")
+    mib_at_most: Positive = Field(default=50.0, description="its size in MiB")
+
+
+Gate = Annotated[
+    Annotated[
+        ParityGate | SuperiorGate | NonInferiorGate | NegativeFlipsGate | LatencyGate | SizeGate,
+        Field(discriminator="kind"),
+    ],
+    designed_kinds("kind", *GATES_LATER),
+]
+
+
+def default_gates(task: TaskKind) -> tuple[Gate, ...]:
+    """Return the gates of a policy that names none: better on new data, not worse on former data, and fit to serve."""
+    main: MetricName = "accuracy" if metrics_of(task)[0] == "accuracy" else "mae"
+    return (
+        ParityGate(kind="parity"),
+        SuperiorGate(kind="superior", metric=main),
+        NonInferiorGate(kind="non-inferior", metric=main),
+        NegativeFlipsGate(kind="negative-flips"),
+        LatencyGate(kind="latency"),
+        SizeGate(kind="size"),
+    )

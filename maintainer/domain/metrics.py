@@ -1,0 +1,138 @@
+"""Figures of quality on arrays, and how much of one was lost between two models.
+
+Shapes: n samples, c classes. Labels are class indices for classification and real values for regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maintainer.domain.sample import TaskKind
+
+Labels = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+CLASSIFICATION = ("accuracy", "f1_macro", "log_loss", "ece")
+REGRESSION = ("mae", "rmse", "r2")
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "f1_macro": True,
+    "log_loss": False,
+    "ece": False,
+    "mae": False,
+    "rmse": False,
+    "r2": True,
+}
+RELATIVE = frozenset({"mae", "rmse"})  # in the label's unit: a loss is a share of the former value
+
+
+def metrics_of(task: TaskKind) -> tuple[str, ...]:
+    """Return the metric names that a task can be measured by; the first is its main one."""
+    return CLASSIFICATION if task is TaskKind.CLASSIFICATION else REGRESSION
+
+
+def accuracy(labels: Labels, answers: Labels) -> float:
+    """Return the share of (n,) answers that equal the (n,) labels."""
+    return float(np.mean(np.equal(labels, answers)))
+
+
+def f1_macro(labels: Labels, answers: Labels) -> float:
+    """Return the mean over the classes seen of F1 = 2 tp / (2 tp + fp + fn)."""
+    scores: list[float] = []
+    for cls in np.unique(np.concatenate((labels, answers))):
+        hit = float(np.sum((labels == cls) & (answers == cls)))
+        seen = float(np.sum(labels == cls) + np.sum(answers == cls))
+        scores.append(2.0 * hit / seen)
+    return float(np.mean(scores))
+
+
+def log_loss(labels: Labels, probabilities: Values) -> float:
+    """Return the mean negative log of the (n, c) probability given to the label, floored at 1e-12."""
+    chosen = probabilities[np.arange(labels.size), labels]
+    return float(-np.mean(np.log(np.clip(chosen, 1e-12, 1.0))))
+
+
+def ece(labels: Labels, probabilities: Values, bins: int = 15) -> float:
+    """Return the expected calibration error in 0..1 over equal-width bins of the top probability.
+
+    Naeini et al. 2015; Guo et al. 2017, eq. 3, https://arxiv.org/abs/1706.04599.
+    """
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gap = np.bincount(place, right - confidence, minlength=bins)
+    return float(np.sum(np.abs(gap)) / labels.size)
+
+
+def mae(labels: Values, answers: Values) -> float:
+    """Return the mean absolute error, in the unit of the label."""
+    return float(np.mean(np.abs(labels - answers)))
+
+
+def rmse(labels: Values, answers: Values) -> float:
+    """Return the root of the mean squared error, in the unit of the label."""
+    return float(np.sqrt(np.mean((labels - answers) ** 2)))
+
+
+def r2(labels: Values, answers: Values) -> float:
+    """Return the share of the labels' variance that is explained; 0 where the labels do not vary."""
+    spread = float(np.sum((labels - labels.mean()) ** 2))
+    return 1.0 - float(np.sum((labels - answers) ** 2)) / spread if spread > 0 else 0.0
+
+
+def measure(name: str, labels: NDArray[np.generic], output: Values) -> float:
+    """Return one metric by name.
+
+    `output` is (n, c) probabilities for classification and (n,) values for regression; n must be at least 1.
+    """
+    if name in REGRESSION:
+        of_values: dict[str, Callable[[Values, Values], float]] = {"mae": mae, "rmse": rmse, "r2": r2}
+        return of_values[name](labels.astype(np.float64), output)
+    indices = labels.astype(np.int64)
+    if name in ("log_loss", "ece"):
+        return {"log_loss": log_loss, "ece": ece}[name](indices, output)
+    return {"accuracy": accuracy, "f1_macro": f1_macro}[name](indices, output.argmax(axis=1))
+
+
+def lost(metric: str, before: float, after: float) -> float:
+    """Return how much worse `after` is than `before`; negative is a gain.
+
+    In points of the metric, but for errors in the label's unit (mae, rmse) as a share of `before`, so that one limit
+    means the same for bicycles and for megawatts.
+    """
+    worse = before - after if HIGHER_IS_BETTER[metric] else after - before
+    if metric not in RELATIVE:
+        return worse
+    return worse / before if before > 0 else (0.0 if worse <= 0 else float("inf"))
+
+
+def negative_flips(champion_right: NDArray[np.bool_], challenger_right: NDArray[np.bool_]) -> float:
+    """Return the share of samples that the champion had right and the challenger has wrong.
+
+    Yan et al. 2021, https://arxiv.org/abs/2011.09161.
+    """
+    return float(np.mean(champion_right & ~challenger_right))
+
+
+def backward_transfer(table: Sequence[Sequence[float]], metric: str) -> float:
+    """Return mean over j < T of the gain R[T, j] - R[j, j]; table[i][j] is the metric on period j after update i.
+
+    Negative is forgetting. Lopez-Paz & Ranzato 2017, eq. 3, https://arxiv.org/abs/1706.08840. Signs follow `lost`.
+    """
+    last = len(table) - 1
+    gains = [-lost(metric, table[j][j], table[last][j]) for j in range(last)]
+    return float(np.mean(gains)) if gains else 0.0
+
+
+def forgetting(table: Sequence[Sequence[float]], metric: str) -> float:
+    """Return mean over j < T of the loss from the best R[l, j], j <= l < T, to R[T, j].
+
+    Chaudhry et al. 2018, eq. 3, https://arxiv.org/abs/1801.10112, from the update that first learned the period.
+    """
+    last = len(table) - 1
+    best = max if HIGHER_IS_BETTER[metric] else min
+    losses = [lost(metric, best(table[i][j] for i in range(j, last)), table[last][j]) for j in range(last)]
+    return float(np.mean(losses)) if losses else 0.0

@@ -1,0 +1,120 @@
+"""What passes between the daemon and the children that do a run's heavy phases: one spec in, one result out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from maintainer.domain.model import Span
+from maintainer.domain.policy import Policy
+
+
+class Frozen(BaseModel):
+    """A closed, immutable document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PhaseSpec(Frozen):
+    """Everything a child needs to do one phase; it sees only files."""
+
+    phase: str
+    run: str
+    version: str  # the name that the challenger will have
+    policy: Policy
+    classes: tuple[str, ...]  # known before the run; empty at bootstrap: learned from the labels
+    inputs: dict[str, str]  # phase -> directory of its output
+    champion: str | None  # the champion's version directory; None at bootstrap
+    out: str  # exists and is empty; published by the caller in one rename
+    threads: int
+
+
+class CollectResult(Frozen):
+    """Which samples a run works with."""
+
+    trained: Span  # event time of the samples in train and validation
+    current_holdout: Span
+    memory_from: datetime  # the oldest sample that may be learned from, replay included
+    rows: dict[str, int]  # file -> rows
+    data_hash: str
+    block_seconds: float | None  # see Split
+
+
+class FrontierPoint(Frozen):
+    """One challenger theta(alpha) = (1 - alpha) champion + alpha tuned, measured on the validation parts."""
+
+    alpha: float
+    new: float  # the main metric on new data
+    former: float | None  # and on former data; None without any
+    inside_budget: bool
+
+
+class EpochRecord(Frozen):
+    """One pass over the new data."""
+
+    epoch: int
+    loss: float  # mean training loss of the epoch
+    new: float  # main metric on the new validation part
+    former: float | None
+
+
+class TrainResult(Frozen):
+    """How training ended; without a challenger the run is rejected with the reason."""
+
+    challenger: bool
+    reason: str
+    strategy: str
+    metric: str  # name of the main metric
+    alpha: float
+    frontier: tuple[FrontierPoint, ...]
+    epochs: tuple[EpochRecord, ...]
+    classes: tuple[str, ...]
+    seconds: float
+    threads: int
+    seed: int
+
+
+class ExportResult(Frozen):
+    """What the exported file is, and how far it is from the model it came from."""
+
+    parity: float  # largest absolute difference between torch and ONNX Runtime, in probability or in label deviations
+    rows: int  # rows compared, hostile ones included
+    size_bytes: int
+    opset: int
+
+
+class GateVerdict(StrEnum):
+    """How a gate came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"  # too few samples to say; never let through
+
+
+class GateFinding(Frozen):
+    """One gate: value against limit, with its interval and sample size."""
+
+    gate: str  # its kind, with metric and data where it has them: "superior accuracy on current"
+    verdict: GateVerdict
+    value: float | None
+    limit: float
+    interval: tuple[float, float] | None = None
+    n: int | None = None
+    sentence: str  # in words, for the report
+
+
+class GateResult(Frozen):
+    """All gates, and the figures of both models on both holdouts."""
+
+    findings: tuple[GateFinding, ...]
+    challenger: dict[str, dict[str, float]]  # holdout -> metric -> value
+    champion: dict[str, dict[str, float]]  # empty at bootstrap
+    negative_flip_rate: float | None
+    positive_flip_rate: float | None
+
+    @property
+    def passed(self) -> bool:
+        """Return whether every gate holds."""
+        return all(f.verdict is GateVerdict.PASSED for f in self.findings)

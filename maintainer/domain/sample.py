@@ -1,0 +1,135 @@
+"""Samples, labels and the windows and schema they are read by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import floor
+
+
+class ColumnKind(StrEnum):
+    """What a column holds."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+
+
+class TaskKind(StrEnum):
+    """What a model answers."""
+
+    CLASSIFICATION = "tabular-classification"
+    REGRESSION = "tabular-regression"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature and the contract its values must keep."""
+
+    name: str
+    kind: ColumnKind
+    minimum: float | None = None
+    maximum: float | None = None
+    values: tuple[str, ...] = ()  # the categories that are known; empty: whatever comes
+    unknown_allowed: bool = True
+    missing_allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The typed columns of one model's samples, in their fixed order."""
+
+    model: str
+    task: TaskKind
+    features: tuple[Column, ...]
+    label: str
+    classes: tuple[str, ...] = ()  # empty: learned at bootstrap
+    id: str | None = None
+    time: str | None = None
+    prediction: str = "prediction"
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Return the names of the number features."""
+        return tuple(c.name for c in self.features if c.kind is ColumnKind.NUMBER)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Return the names of the category features."""
+        return tuple(c.name for c in self.features if c.kind is ColumnKind.CATEGORY)
+
+    @property
+    def answer_kind(self) -> ColumnKind:
+        """Return the kind of the label and of the prediction."""
+        return ColumnKind.CATEGORY if self.task is TaskKind.CLASSIFICATION else ColumnKind.NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open span of event time [start, end); both ends are aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError(f"a window needs aware times, found {self.start!r} and {self.end!r}")
+        if self.end < self.start:
+            raise ValueError(f"a window must not end before it starts: {self.start} > {self.end}")
+
+    @property
+    def length(self) -> timedelta:
+        """Return the time between the ends."""
+        return self.end - self.start
+
+    @classmethod
+    def before(cls, end: datetime, length: timedelta) -> Window:
+        """Return the window of this length that ends (exclusively) at `end`."""
+        return cls(end - length, end)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Part(StrEnum):
+    """What a labelled sample may be used for; a sample has the same part for ever."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    HOLDOUT = "holdout"
+
+
+GOLDEN = 0.6180339887498949
+BLOCKS_AT_LEAST = 20  # occupied time blocks under which a split by time would be too coarse
+LADDER = tuple(timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3600, 21_600, 86_400, 604_800, 2_419_200))
+
+
+def block_for(span: timedelta) -> timedelta:
+    """Return the block length, from a fixed ladder, that cuts a span into at least a hundred blocks."""
+    fitting = [step for step in LADDER if step * 100 <= span]
+    return fitting[-1] if fitting else LADDER[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The part of a sample as a pure function of its event time.
+
+    Time is cut into blocks of equal length; block k is held out when frac(k * golden ratio) falls in the
+    share of that part. The sequence is equidistributed (Weyl 1916), so a few blocks already have the right
+    shares; nothing is remembered, so no sample can be trained on in one run and judge in another. Where time does
+    not spread the samples over enough blocks (`block` is None) the uniform hash of the sample's id takes its place.
+    """
+
+    block: timedelta | None
+    validation: float
+    holdout: float
+
+    def part(self, moment: datetime, key: int) -> Part:
+        """Return the part of a sample with this event time (aware) and this 64-bit hash of its id."""
+        place = key / 2.0**64
+        if self.block is not None:
+            product = ((moment - EPOCH) // self.block) * GOLDEN
+            place = product - floor(product)
+        if place < self.holdout:
+            return Part.HOLDOUT
+        return Part.VALIDATION if place < self.holdout + self.validation else Part.TRAIN

@@ -1,0 +1,254 @@
+"""The parts of a policy that are neither task, triggers nor gates: where samples come from, checks, runs, training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from maintainer.domain.gates import MetricName
+from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
+from maintainer.domain.values import GIB, Bytes, Count, Duration, InsidePath, OpenShare, Positive, Real
+
+NotNegative = Annotated[Real, Field(ge=0)]
+PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
+
+
+class Base(Section):
+    """What bootstrap starts from."""
+
+    family: Annotated[Literal["tabular-mlp"], designed("ft-transformer", "huggingface", "module")] = Field(
+        default="tabular-mlp", description="the kind of network"
+    )
+    path: Annotated[NotBuilt, only()] = LATER
+    entry_point: Annotated[NotBuilt, only()] = LATER
+
+
+class DirectorySource(Section):
+    """Files dropped into a folder of the state directory."""
+
+    kind: Annotated[Literal["directory"], designed("http", "kafka", "sql", "objects")] = Field(
+        description="where samples and labels come from: files dropped into a folder"
+    )
+    path: InsidePath = Field(description="the folder, below the state directory, such as inbox/electricity")
+    format: Literal["auto", "parquet", "csv", "jsonl"] = Field(
+        default="auto", description="auto: by the ending of the name"
+    )
+
+
+def _kept(value: object) -> object:
+    if value == 0 and type(value) is int:
+        raise PydanticCustomError("not_built", "'{word}' " + NOT_BUILT, {"word": "0"})
+    return value
+
+
+class Retention(Section):
+    """How much of the past is kept for rehearsal."""
+
+    replay: Annotated[Count, BeforeValidator(_kept)] = Field(
+        default=20_000, description="former labelled samples that a run may rehearse"
+    )
+    samples: Annotated[NotBuilt, only()] = LATER
+
+
+class Reference(Section):
+    """What normal means."""
+
+    kind: Annotated[Literal["champion"], designed("rolling", "seasonal", "fixed")] = Field(
+        description="what the champion was trained and held out on"
+    )
+
+
+class CheckWindow(Section):
+    """The samples a check looks at."""
+
+    last: Duration = Field(default=timedelta(days=7), description="how far back it reaches")
+    min_samples: Count = Field(default=500, description="with fewer samples nothing is said of drift")
+    max_samples: Annotated[Count, Field(ge=100)] = Field(
+        default=20_000, description="above it a uniform sample is drawn where rows are needed one by one"
+    )
+
+
+Method = Annotated[
+    Literal["auto", "psi", "jensenshannon", "wasserstein", "hellinger", "kl_div", "ks"],
+    designed("cramer_von_mises", "anderson", "ed", "es", "mannw", "t_test", "z", "chisquare", "g_test", "TVD"),
+]
+
+
+def tell_one_or_each(value: object) -> str:
+    """Return whether one word is for all columns or a mapping has one for each."""
+    return "each" if isinstance(value, Mapping) else "one"
+
+
+def tell_all_or_list(value: object) -> str:
+    """Return whether all columns are meant, or some are listed."""
+    return "all" if value == "all" else "list"
+
+
+def _columns_wanted(value: object) -> object:
+    if (isinstance(value, str) and value != "all") or value in ([], ()):
+        raise PydanticCustomError("columns", "wanted all, or a list of columns")
+    return value
+
+
+AllOrList = Annotated[
+    Annotated[Literal["all"], Tag("all")] | Annotated[tuple[str, ...], Tag("list")],
+    Discriminator(tell_all_or_list),
+    BeforeValidator(_columns_wanted),
+]
+Methods = Annotated[
+    Annotated[Method, Tag("one")] | Annotated[dict[str, Method], Tag("each")], Discriminator(tell_one_or_each)
+]
+Thresholds = Annotated[
+    Annotated[Positive, designed("auto"), Tag("one")]
+    | Annotated[dict[str, Annotated[Positive, designed("auto")]], Tag("each")],
+    Discriminator(tell_one_or_each),
+]
+
+
+class Drift(Section):
+    """How columns are compared with the reference."""
+
+    columns: AllOrList = Field(
+        default="all", description="all features, or a list of them; the prediction is always compared"
+    )
+    method: Methods = Field(
+        default="auto", description="one word for all, or column -> method; auto: by the column's kind"
+    )
+    threshold: Thresholds = Field(
+        default=0.1,
+        description="a score above it is drift; one number for all, or column -> threshold (0.1 for the others)",
+    )
+    weights: dict[str, NotNegative] = Field(
+        default_factory=dict[str, float], description="column -> its weight in drift.share; 1 when absent"
+    )
+    false_alarms: Annotated[NotBuilt, only()] = LATER
+
+
+class Quality(Section):
+    """What is measured against late labels."""
+
+    metrics: tuple[MetricName, ...] = Field(default=(), description="figures of quality; all of the task's when empty")
+    estimate_without_labels: Annotated[NotBuilt, only(False)] = LATER
+
+
+class Checks(Section):
+    """When and how the model is looked at."""
+
+    every: Duration = Field(default=timedelta(hours=1), description="time from check to check")
+    window: CheckWindow = Field(default=CheckWindow(), description="the samples that are looked at")
+    drift: Drift = Field(default=Drift(), description="how columns are compared with the reference")
+    quality: Quality = Field(default=Quality(), description="what is measured against late labels")
+    cron: Annotated[NotBuilt, only()] = LATER
+    contract: Annotated[NotBuilt, only({})] = LATER
+
+
+class Needs(Section):
+    """What a run waits for."""
+
+    labels: Count = Field(default=200, description="labelled samples; below it a fired trigger waits")
+
+
+class Budget(Section):
+    """Most runs in a span."""
+
+    runs: Count = Field(default=10, description="most runs")
+    per: Duration = Field(default=timedelta(days=7), description="in any span of this length")
+
+
+class RunRules(Section):
+    """What a run may cost and how often."""
+
+    needs: Needs = Field(default=Needs(), description="what a run waits for")
+    cooldown: Duration = Field(default=timedelta(hours=6), description="least time from the start of a run to the next")
+    budget: Budget = Field(default=Budget(), description="most runs in a span")
+    timeout: Duration = Field(default=timedelta(minutes=30), description="longest time of a phase")
+    memory: Bytes = Field(default=4 * GIB, description="most memory of a phase")
+
+
+class SplitRules(Section):
+    """Which samples train, which choose, which judge; see docs/decisions/0003-split-by-time-blocks.md."""
+
+    by: Annotated[Literal["time"], designed("stratified", "group")] = Field(
+        default="time", description="blocks of event time"
+    )
+    validation: OpenShare = Field(
+        default=0.15, description="share that chooses the epoch and the place on the frontier"
+    )
+    holdout: OpenShare = Field(default=0.2, description="share that is never trained on and judges in the gates")
+
+
+class Data(Section):
+    """Care for what is trained on."""
+
+    split: SplitRules = Field(default=SplitRules(), description="which samples train, which choose, which judge")
+    deduplicate: Annotated[NotBuilt, only(False)] = LATER
+    label_errors: Annotated[NotBuilt, only()] = LATER
+    outliers: Annotated[NotBuilt, only("keep")] = LATER
+    balance: Annotated[NotBuilt, only("none")] = LATER
+    augment: Annotated[NotBuilt, only([])] = LATER
+
+
+class Replay(Section):
+    """Rehearsal of former samples."""
+
+    share: PartShare = Field(default=0.5, description="their part of each batch; 0: no rehearsal")
+    policy: Annotated[Literal["reservoir"], designed("class-balanced", "herding", "recency", "similar-to-new")] = Field(
+        default="reservoir", description="which former samples: a uniform draw"
+    )
+
+
+class Optimizer(Section):
+    """How weights move."""
+
+    name: Annotated[Literal["adamw"], designed("adam", "sgd")] = Field(default="adamw", description="the rule")
+    learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
+    weight_decay: NotNegative = Field(default=0.01, description="pull of the weights towards zero")
+
+
+class EarlyStopping(Section):
+    """When training ends before its last epoch."""
+
+    patience: Count = Field(default=2, description="epochs without a gain on the validation part")
+
+
+class Train(Section):
+    """How a challenger is made."""
+
+    strategy: Annotated[
+        Literal["frontier", "finetune", "scratch"],
+        designed("ewc", "online-ewc", "kfac", "si", "mas", "l2-sp", "lwf", "replay", "der++", "a-gem"),
+    ] = Field(
+        default="frontier",
+        description="tune the champion as far as the forgetting budget lets; just tune it; begin anew",
+    )
+    forgetting_budget: NotNegative = Field(
+        default=0.01, description="most the metric may lose on former data: points, but a share for mae and rmse"
+    )
+    replay: Replay = Field(default=Replay(), description="rehearsal of former samples")
+    epochs: Count = Field(default=5, description="most passes over the new samples")
+    batch_size: Count = Field(default=128, description="samples in a step")
+    optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")
+    loss: Annotated[Literal["auto", "cross-entropy", "huber"], designed("focal", "mse")] = Field(
+        default="auto", description="auto: cross-entropy for classes, huber for numbers"
+    )
+    dropout: PartShare = Field(default=0.1, description="share of units that are silent in a step")
+    early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="when training ends early")
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(default=0, description="of every random draw")
+    unfreeze: Annotated[NotBuilt, only("all")] = LATER
+    precision: Annotated[NotBuilt, only("auto", "fp32")] = LATER
+    search: Annotated[NotBuilt, only({}, zero="trials", beside=("timeout",))] = LATER
+
+
+class Promotion(Section):
+    """What happens to a challenger that holds every gate."""
+
+    keep_versions: Annotated[Count, Field(ge=2)] = Field(
+        default=10, description="versions that are kept for rollback, the champion among them"
+    )
+    approval: Annotated[NotBuilt, only("none")] = LATER
+    shadow: Annotated[NotBuilt, only({}, zero="samples")] = LATER
+    probation: Annotated[NotBuilt, only()] = LATER

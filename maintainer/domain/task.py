@@ -1,0 +1,90 @@
+"""The task of a policy: what the model is asked, from which columns, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from maintainer.domain.sample import Column, ColumnKind, TaskKind
+from maintainer.domain.section import LATER, NotBuilt, Section, designed, only
+from maintainer.domain.values import FeatureName, Real, Text
+
+KINDS_LATER = (
+    "text-classification",
+    "text-regression",
+    "token-classification",
+    "image-classification",
+    "image-segmentation",
+    "causal-lm",
+)
+
+
+class NumberFeature(Section):
+    """A number and the range it must keep."""
+
+    type: Literal["number"] = Field(description="a number")
+    min: Real | None = Field(default=None, description="a sample below it is quarantined")
+    max: Real | None = Field(default=None, description="a sample above it is quarantined")
+    missing: Annotated[Literal["allow", "reject"], designed("impute")] = Field(
+        default="allow", description="reject: a sample without it is quarantined"
+    )
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name."""
+        return Column(name, ColumnKind.NUMBER, self.min, self.max, missing_allowed=self.missing == "allow")
+
+
+class CategoryFeature(Section):
+    """A category and the values it is known to take."""
+
+    type: Literal["category"] = Field(description="one of a few values, read as text")
+    values: tuple[str, ...] = Field(default=(), description="the known values; empty: whatever comes")
+    unknown: Literal["allow", "reject"] = Field(
+        default="allow", description="reject: a sample with a value that is not listed is quarantined"
+    )
+    missing: Annotated[Literal["allow", "reject"], designed("impute")] = Field(
+        default="allow", description="reject: a sample without it is quarantined"
+    )
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name."""
+        return Column(
+            name,
+            ColumnKind.CATEGORY,
+            values=self.values,
+            unknown_allowed=self.unknown == "allow",
+            missing_allowed=self.missing == "allow",
+        )
+
+
+Feature = Annotated[NumberFeature | CategoryFeature, Field(discriminator="type")]
+
+
+class Task(Section):
+    """What the model is asked and answers."""
+
+    kind: Annotated[Literal["tabular-classification", "tabular-regression"], designed(*KINDS_LATER)] = Field(
+        description="whether the answer is one of a few classes or a number"
+    )
+    id: Text | None = Field(default=None, description="column that names a sample; a hash of the row when absent")
+    time: Text | None = Field(
+        default=None, description="column of the event time (UTC); the time of arrival when absent"
+    )
+    features: dict[FeatureName, Feature] = Field(
+        min_length=1, description="what the model sees: column -> its type and its contract, in this order"
+    )
+    label: Text = Field(description="column of the true answer, which may come later than the sample")
+    classes: tuple[str, ...] = Field(default=(), description="the possible answers; learned at bootstrap when absent")
+    prediction: Text = Field(
+        default="prediction", description="column of what the model answered in production, when logged"
+    )
+    slices: Annotated[NotBuilt, only([])] = LATER
+    protected: Annotated[NotBuilt, only([])] = LATER
+    text: Annotated[NotBuilt, only()] = LATER
+    image: Annotated[NotBuilt, only()] = LATER
+
+    @property
+    def of(self) -> TaskKind:
+        """Return the kind as the enum that rules match on."""
+        return TaskKind(self.kind)

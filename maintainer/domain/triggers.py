@@ -1,0 +1,103 @@
+"""The rules that start a run, and the names of the evidence they may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from maintainer.domain.section import NOT_BUILT, Section
+from maintainer.domain.values import Limit, MOfN, Positive, Slug
+
+EVIDENCE = (
+    "drift.share",
+    "drift.prediction",
+    "contract.quarantine_share",
+    "labels.new",
+    "labels.coverage",
+    "labels.delay",
+    "samples.new",
+    "champion.age",
+)
+EVIDENCE_LATER = ("drift.multivariate", "estimated.", "fairness.")
+SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage")  # evidence that stays within 0..1
+SPANS = ("labels.delay", "champion.age")  # evidence in seconds
+LIMITS = ("above", "below", "drop")
+
+
+def parse_evidence(value: object) -> object:
+    """Refuse evidence that is designed but not built; the rest is checked against the task later."""
+    if isinstance(value, str) and value.startswith(EVIDENCE_LATER):
+        raise PydanticCustomError("not_built", "'{word}' " + NOT_BUILT, {"word": value})
+    return value
+
+
+EvidenceName = Annotated[str, BeforeValidator(parse_evidence)]
+
+
+class TriggerBase(Section):
+    """What every trigger has."""
+
+    name: Slug = Field(description="how findings and runs call it")
+    metric: EvidenceName = Field(
+        description="the evidence it looks at: drift.share, drift.score.<column>, drift.missing.<column>, "
+        "drift.prediction, quality.<metric>, contract.quarantine_share, labels.new, labels.coverage, labels.delay, "
+        "samples.new or champion.age"
+    )
+    for_: MOfN = Field(default=(1, 1), alias="for", description="m of n: fires when m of the last n checks hold it")
+    no_data: Literal["keep", "clear", "fire"] = Field(
+        default="keep", description="what a check without the metric means: nothing, that it is clear, or that it holds"
+    )
+
+
+class AboveTrigger(TriggerBase):
+    """Holds while its metric is above a limit."""
+
+    above: Limit = Field(description="holds above it; champion.age and labels.delay take durations such as 30d")
+    clear_below: Limit | None = Field(
+        default=None, description="once fired it is clear again only at or below this; the limit itself when absent"
+    )
+
+
+class BelowTrigger(TriggerBase):
+    """Holds while its metric is below a limit."""
+
+    below: Limit = Field(description="holds below it; champion.age and labels.delay take durations such as 30d")
+    clear_above: Limit | None = Field(
+        default=None, description="once fired it is clear again only at or above this; the limit itself when absent"
+    )
+
+
+class DropTrigger(TriggerBase):
+    """Holds while a quality metric has lost more than `drop` against the champion's own holdout."""
+
+    drop: Positive = Field(description="most it may lose: points of the metric, but a share for mae and rmse")
+    against: Literal["champion"] = Field(
+        default="champion", description="what the loss is measured against: its own holdout"
+    )
+    clear_below: Limit | None = Field(
+        default=None,
+        description="once fired it is clear again only when the loss is at or below this; `drop` when absent",
+    )
+
+
+def tell_trigger(value: Any) -> str | None:
+    """Return which trigger is meant, by the one word of its limit; None where there is none or more than one."""
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    words = [word for word in LIMITS if word in value]
+    return f"{words[0].capitalize()}Trigger" if len(words) == 1 else None
+
+
+Trigger = Annotated[
+    Annotated[AboveTrigger, Tag("AboveTrigger")]
+    | Annotated[BelowTrigger, Tag("BelowTrigger")]
+    | Annotated[DropTrigger, Tag("DropTrigger")],
+    Discriminator(
+        tell_trigger,
+        custom_error_type="limit_word",
+        custom_error_message="wanted a mapping with exactly one of the limits above, below and drop",
+    ),
+]

@@ -1,0 +1,67 @@
+"""The export phase in its child process: a challenger's weights in, one ONNX file and its parity out."""
+# torch annotates itself only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from maintainer.domain.phase import ExportResult, PhaseSpec
+from maintainer.errors import InputError
+from maintainer.export.graph import OPSET, Content, build
+from maintainer.export.parity import compare
+from maintainer.families import tabular_mlp
+from maintainer.families.encoder import Encoder
+from maintainer.families.table import Samples, join, read_samples
+from maintainer.families.tabular_mlp import TabularMlp
+from maintainer.families.weights import MODEL, load_encoder, load_tensors
+
+MOST = 5000  # rows of the holdouts that are compared
+
+
+def run(spec: PhaseSpec) -> None:
+    """Export the challenger of the training phase; `result.json` comes last.
+
+    Raises InputError where the challenger cannot be read, or does not have the policy's features.
+    """
+    torch.set_num_threads(spec.threads)
+    source, out = Path(_input(spec, "train")), Path(spec.out)
+    encoder = load_encoder(source)
+    module = _module(encoder, source)
+    model = build(_content(spec, encoder, module))
+    parity = compare(model, module, encoder, _holdout(spec), spec.threads)
+    (out / "model.onnx").write_bytes(model)
+    result = ExportResult(parity=parity.largest, rows=parity.rows, size_bytes=len(model), opset=OPSET)
+    (out / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _input(spec: PhaseSpec, phase: str) -> str:
+    if phase not in spec.inputs:
+        raise InputError(f"run {spec.run}: exporting needs the directory '{phase}', found {sorted(spec.inputs)}")
+    return spec.inputs[phase]
+
+
+def _module(encoder: Encoder, source: Path) -> TabularMlp:
+    try:
+        return tabular_mlp.build(encoder, load_tensors(source / MODEL)).eval()
+    except RuntimeError as error:
+        raise InputError(f"the weights of {source.name} do not fit its encoder: {error}") from error
+
+
+def _content(spec: PhaseSpec, encoder: Encoder, module: TabularMlp) -> Content:
+    features = {name: feature.type for name, feature in spec.policy.task.features.items()}
+    coded = {code.name: "number" for code in encoder.numbers} | {code.name: "category" for code in encoder.categories}
+    if features != coded:
+        raise InputError(f"the challenger was trained on {coded}, but the policy's features are {features}")
+    weights = {name: value.detach().numpy() for name, value in module.state_dict().items()}
+    return Content(spec.version, encoder, features, weights)
+
+
+def _holdout(spec: PhaseSpec) -> Samples:
+    directory, task = Path(_input(spec, "collect")), spec.policy.task
+    names = ("current_holdout.parquet", "reference_holdout.parquet")
+    both = join(*(read_samples(directory / name, task) for name in names))
+    return both.take(np.arange(min(both.size, MOST)))

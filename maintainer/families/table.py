@@ -1,0 +1,92 @@
+"""Labelled samples read from a run's Parquet files into numpy columns.
+
+pyarrow ships no types: this is its one wrapper for the families.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from maintainer.domain.policy import Task
+from maintainer.domain.sample import TaskKind
+from maintainer.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """n samples by column, in the order of the file."""
+
+    size: int
+    numbers: dict[str, NDArray[np.float64]]  # name -> (n,); NaN is missing
+    categories: dict[str, NDArray[np.object_]]  # name -> (n,) of str; "" is missing
+    labels: NDArray[Any]  # (n,) of str with "" or of float64 with NaN where missing
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
+        """Return the samples at `rows`, indices or a mask of (n,)."""
+        labels = self.labels[rows]
+        return Samples(
+            len(labels),
+            {name: column[rows] for name, column in self.numbers.items()},
+            {name: column[rows] for name, column in self.categories.items()},
+            labels,
+        )
+
+
+def join(first: Samples, second: Samples) -> Samples:
+    """Return the samples of both, one behind the other."""
+    return Samples(
+        first.size + second.size,
+        {name: np.concatenate([column, second.numbers[name]]) for name, column in first.numbers.items()},
+        {name: np.concatenate([column, second.categories[name]]) for name, column in first.categories.items()},
+        np.concatenate([first.labels, second.labels]),
+    )
+
+
+def read_samples(path: Path, task: Task) -> Samples:
+    """Read the features and labels of a file; a file that is absent has no samples.
+
+    Raises InputError where the file is no Parquet, lacks a column, or holds one of another type.
+    """
+    names = [*task.features, "_label"]
+    if not path.exists():
+        return _samples(pa.table({name: pa.array([], _wanted(task, name)) for name in names}), task)
+    try:
+        table = pq.read_table(path)
+        missing = [name for name in names if name not in table.column_names]
+        if missing:
+            raise InputError(f"{path.name} lacks the columns {missing}; it has {table.column_names}")
+        columns = {name: pc.cast(table.column(name), _wanted(task, name)) for name in names}
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise InputError(f"{path.name} cannot be read as samples of '{task.label}': {error}") from error
+    return _samples(pa.table(columns), task)
+
+
+def _wanted(task: Task, name: str) -> pa.DataType:
+    if name == "_label":
+        return pa.string() if task.kind == TaskKind.CLASSIFICATION else pa.float64()
+    return pa.float64() if task.features[name].type == "number" else pa.string()
+
+
+def _samples(table: pa.Table, task: Task) -> Samples:
+    columns = {name: _values(table.column(name)) for name in table.column_names}
+    return Samples(
+        table.num_rows,
+        {name: columns[name] for name, feature in task.features.items() if feature.type == "number"},
+        {name: columns[name] for name, feature in task.features.items() if feature.type == "category"},
+        columns["_label"],
+    )
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[Any]:
+    missing = np.nan if pa.types.is_floating(column.type) else ""
+    return pc.fill_null(column, missing).to_numpy()

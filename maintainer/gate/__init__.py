@@ -1,0 +1,1 @@
+"""Holdouts and two exported models in; one finding for each gate of the policy out."""

@@ -1,0 +1,175 @@
+"""A check put together in the daemon: which columns to compare, and all that was measured as one Evidence.
+
+The share of drifted columns counts inputs only; what the model answered is `drift.prediction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maintainer.domain import metrics
+from maintainer.domain.evidence import DriftScore, Evidence, Metric
+from maintainer.domain.policy import Policy
+from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.sample import TaskKind, Window
+from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
+
+THRESHOLD = 0.1  # of a column that the policy's table of thresholds leaves out; Evidently's default
+ON_ANSWERS = ("accuracy", "f1_macro")  # what classes without probabilities can be measured by
+
+Profiles = Mapping[str, ColumnCounts]  # column -> its counts in one window
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the daemon knows of a check before anything is compared."""
+
+    version: str
+    at: datetime
+    reference: Window
+    current: Window
+    reference_rows: int
+    current_rows: int
+    sample_rows: int | None = None  # rows of the uniform sample, where the window was too large to be read whole
+    facts: Mapping[str, float] = field(default_factory=dict[str, float])  # evidence counted elsewhere: labels.new, …
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The quality on answered and labelled samples, and what could not be measured."""
+
+    metrics: tuple[Metric, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
+    """Return what the check worker is to compare; None where the current window has too few rows to say anything."""
+    if seen.current_rows < policy.checks.window.min_samples:
+        return None
+    drift = policy.checks.drift
+    names = [*_inputs(policy), policy.task.prediction]
+    pairs = [
+        ColumnPair(
+            name=name,
+            kind=current[name].kind,
+            method=drift.method if isinstance(drift.method, str) else drift.method.get(name, "auto"),
+            threshold=drift.threshold.get(name, THRESHOLD) if isinstance(drift.threshold, Mapping) else drift.threshold,
+            reference=reference[name],
+            current=current[name],
+        )
+        for name in names
+        if name in reference and name in current and _comparable(name, policy, reference, current)
+    ]
+    return DriftRequest(columns=tuple(pairs)) if pairs else None
+
+
+def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Measured) -> Evidence:
+    """Return the evidence of a check; without a reply (too few rows) nothing is said of drift."""
+    answer = policy.task.prediction  # which samples have an answer is no property of the data
+    scores = tuple(s for s in reply.scores if s.kind == "value" or s.column != answer) if reply else ()
+    values = {**seen.facts, **_drift_values(policy, scores)}
+    values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
+    return Evidence(
+        model=policy.model,
+        version=seen.version,
+        at=seen.at,
+        reference=seen.reference,
+        current=seen.current,
+        reference_rows=seen.reference_rows,
+        current_rows=seen.current_rows,
+        values=values,
+        scores=scores,
+        metrics=measured.metrics,
+        notes=(*_drift_notes(policy, seen, scores), *measured.notes),
+        sample_rows=seen.sample_rows,
+        sample_error=sample_error(seen.sample_rows) if seen.sample_rows else None,
+    )
+
+
+def sample_error(rows: int) -> float:
+    """Return how far the distribution function of a uniform sample may be off, at 95 % confidence.
+
+    sqrt(ln(2 / 0.05) / (2 n)): Dvoretzky, Kiefer & Wolfowitz 1956 with the constant of Massart 1990,
+    https://doi.org/10.1214/aop/1176990746.
+    """
+    return sqrt(log(2.0 / 0.05) / (2.0 * rows))
+
+
+def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
+    """Return the policy's metrics of (n,) answers against (n,) labels: class names, or numbers for regression.
+
+    Answers are classes without probabilities, so only accuracy and f1_macro can be had of them; the others are noted.
+    Pairs of numbers with one that is not finite are left out.
+    """
+    wanted = policy.checks.quality.metrics or metrics.metrics_of(TaskKind(policy.task.kind))
+    if policy.task.kind == TaskKind.REGRESSION:
+        return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
+    possible = tuple(name for name in wanted if name in ON_ANSWERS)
+    missing = [name for name in wanted if name not in ON_ANSWERS]
+    asked_for = missing if policy.checks.quality.metrics else []  # the task's defaults are left out silently
+    notes = (f"{', '.join(asked_for)} not measured: logged answers have no probabilities",) if asked_for else ()
+    if not labels.size:
+        return Measured((), (*notes, _unlabelled(possible)))
+    texts = np.concatenate([labels.astype(str), answers.astype(str)])
+    indices = np.unique(texts, return_inverse=True)[1].reshape(2, -1).astype(np.int64)
+    by_name = {"accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
+    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in possible), notes)
+
+
+def _of_numbers(wanted: tuple[str, ...], labels: metrics.Values, answers: metrics.Values) -> Measured:
+    usable = np.isfinite(labels) & np.isfinite(answers)
+    rows = int(usable.sum())
+    if not rows:
+        return Measured((), (_unlabelled(wanted),))
+    return Measured(
+        tuple(Metric(name, metrics.measure(name, labels[usable], answers[usable]), rows) for name in wanted)
+    )
+
+
+def _unlabelled(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names)} not measured: no answered sample of the window has a label yet"
+
+
+def _inputs(policy: Policy) -> list[str]:
+    columns = policy.checks.drift.columns
+    features = list(policy.task.features)
+    return features if columns == "all" else [name for name in features if name in columns]
+
+
+def _comparable(name: str, policy: Policy, reference: Profiles, current: Profiles) -> bool:
+    """Return whether a column is to be compared: answers are optional, so a window without any says nothing of them."""
+    return name != policy.task.prediction or (reference[name].present > 0 and current[name].present > 0)
+
+
+def _drift_values(policy: Policy, scores: tuple[DriftScore, ...]) -> dict[str, float]:
+    names = {"value": "drift.score", "missing": "drift.missing"}
+    values = {f"{names[score.kind]}.{score.column}": score.score for score in scores}
+    answer = policy.task.prediction
+    if f"drift.score.{answer}" in values:
+        values["drift.prediction"] = values[f"drift.score.{answer}"]
+    weights = {s.column: policy.checks.drift.weights.get(s.column, 1.0) for s in scores if s.column != answer}
+    if (total := sum(weights.values())) > 0:
+        drifted = {s.column for s in scores if s.drifted and s.column != answer}
+        values["drift.share"] = sum(weights[name] for name in drifted) / total
+    return values
+
+
+def _drift_notes(policy: Policy, seen: Seen, scores: tuple[DriftScore, ...]) -> list[str]:
+    least = policy.checks.window.min_samples
+    if not scores:
+        if seen.current_rows < least:
+            return [f"drift not measured: {seen.current_rows} rows in the window, {least} wanted (min_samples)"]
+        return ["drift not measured: no column is there in both windows"]
+    if seen.sample_rows is None:
+        return []
+    bound = sample_error(seen.sample_rows)
+    return [
+        f"drift measured on a uniform sample of {seen.sample_rows} of {seen.current_rows} rows: "
+        f"a distribution function is off by at most {bound:.4f} (95 %)"
+    ]

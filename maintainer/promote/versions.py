@@ -1,0 +1,147 @@
+"""Publish a version, point the champion at it, take it back: each visible in one rename."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+
+from maintainer.domain.model import Manifest, Span
+from maintainer.domain.phase import CollectResult, GateResult, TrainResult
+from maintainer.domain.policy import Policy
+from maintainer.domain.sample import TaskKind
+from maintainer.errors import NotFoundError, RefusedError
+from maintainer.store import artifacts
+from maintainer.store.results import read_result
+from maintainer.store.control import Control, RunRecord
+
+FILES = {"train": ("model.safetensors", "encoder.json", "importance.safetensors"), "export": ("model.onnx",)}
+PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "maintainer")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run whose gates hold, and the directory it lies in."""
+
+    record: RunRecord
+    policy: Policy
+    run_dir: Path
+    now: datetime
+
+
+def publish_version(model_dir: Path, finished: Finished) -> Path:
+    """Publish the challenger of a finished run as a version; return its directory, which may be there already."""
+    target = model_dir / "versions" / finished.record.version
+    if not target.exists():
+        with artifacts.publish(target) as partial:
+            for phase, names in FILES.items():
+                for name in names:
+                    shutil.copyfile(finished.run_dir / phase / name, partial / name)
+            manifest = _manifest(finished, partial)
+            artifacts.write_text(partial / artifacts.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    return target
+
+
+def _manifest(finished: Finished, files: Path) -> Manifest:
+    collected = read_result(CollectResult, finished.run_dir, "collect")
+    trained = read_result(TrainResult, finished.run_dir, "train")
+    judged = read_result(GateResult, finished.run_dir, "gate")
+    record = finished.record
+    return Manifest(
+        model=record.model,
+        version=record.version,
+        parent=record.champion,
+        run=record.id,
+        created_at=finished.now,
+        task=TaskKind(finished.policy.task.kind),
+        family=finished.policy.base.family,
+        classes=trained.classes,
+        trained=collected.trained,
+        held_out=Span(start=collected.trained.end, end=collected.current_holdout.end),
+        memory_from=collected.memory_from,
+        block_seconds=collected.block_seconds,
+        metrics=judged.challenger.get("current", {}),
+        strategy=trained.strategy,
+        alpha=trained.alpha,
+        seed=trained.seed,
+        threads=trained.threads,
+        policy_hash=record.policy_hash,
+        data_hash=collected.data_hash,
+        packages={name: installed(name) for name in PACKAGES},
+        files={path.name: artifacts.sha256(path) for path in sorted(files.iterdir())},
+    )
+
+
+def promote(control: Control, model_dir: Path, finished: Finished) -> str:
+    """Publish the challenger and make it the champion; return the sentence for the journal.
+
+    Raises:
+        RefusedError: the champion is no longer the one that the challenger was held against.
+    """
+    record = finished.record
+    serving = artifacts.champion_of(model_dir)
+    if serving not in (record.champion, record.version):
+        raise RefusedError(
+            f"the champion of {record.model} is {serving or 'none'} by now; {record.version} was judged against"
+            f" {record.champion or 'none'}"
+        )
+    publish_version(model_dir, finished)
+    artifacts.point_champion(model_dir, record.version)
+    control.crown(record.model, record.version, finished.now, f"run {record.id}")
+    before = f"instead of {record.champion}" if record.champion else "as the first champion"
+    return f"{record.version} serves {before}"
+
+
+def rollback(control: Control, model_dir: Path, model: str, to: str | None, now: datetime) -> tuple[str, str]:
+    """Make a former champion serve again; return (from, to).
+
+    Raises:
+        NotFoundError: there is no such version, or no former champion.
+        RefusedError: it serves already, or its files are not what its manifest says.
+    """
+    serving = artifacts.champion_of(model_dir)
+    if serving is None:
+        raise NotFoundError(f"{model} has no champion to roll back from")
+    chosen = to or _former(control, model, serving)
+    if chosen == serving:
+        raise RefusedError(f"{chosen} is the champion of {model} already")
+    if not _plain_name(chosen) or not (model_dir / "versions" / chosen).is_dir():
+        have = sorted(path.name for path in (model_dir / "versions").iterdir() if path.is_dir())
+        raise NotFoundError(f"{model} has no version {chosen!r}; it has {', '.join(have)}")
+    problems = artifacts.problems_of(model_dir / "versions" / chosen)
+    if problems:
+        raise RefusedError(f"{chosen} cannot serve: {'; '.join(problems)}")
+    artifacts.point_champion(model_dir, chosen)
+    control.crown(model, chosen, now, f"rollback from {serving}")
+    return serving, chosen
+
+
+def _former(control: Control, model: str, serving: str) -> str:
+    """Return the version that served before the present one came, rollbacks unwound."""
+    stack: list[str] = []
+    for event in control.champions(model):
+        if event.version in stack:
+            del stack[stack.index(event.version) :]
+        stack.append(event.version)
+    before = stack[: stack.index(serving)] if serving in stack else stack
+    if not before:
+        raise NotFoundError(f"{model} has no former champion; {serving} is the first")
+    return before[-1]
+
+
+def _plain_name(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\\" not in name
+
+
+def prune(control: Control, model_dir: Path, model: str, keep: int) -> list[str]:
+    """Delete the oldest versions beyond `keep`, never the champion nor the one before it; return their names."""
+    serving = artifacts.champion_of(model_dir)
+    served = [event.version for event in control.champions(model)]
+    protected = set(served[-2:]) | {serving}
+    versions = sorted(path for path in (model_dir / "versions").iterdir() if not path.name.endswith(artifacts.PARTIAL))
+    gone = [path for path in versions[: max(len(versions) - keep, 0)] if path.name not in protected]
+    for path in gone:
+        shutil.rmtree(path)
+    return [path.name for path in gone]

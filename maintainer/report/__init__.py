@@ -1,0 +1,1 @@
+"""Self-contained HTML reports: values of the domain come in, one page goes out; `files.write` publishes it."""

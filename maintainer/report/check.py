@@ -1,0 +1,152 @@
+"""The page of one check: what was decided and why, and every figure that the decision could see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isfinite
+
+from markupsafe import Markup
+
+from maintainer.domain.evidence import Decision, DriftScore, Evidence, Finding, Metric
+from maintainer.domain.metrics import HIGHER_IS_BETTER, metrics_of
+from maintainer.domain.policy import AboveTrigger, NumberFeature, Policy
+from maintainer.domain.sample import TaskKind
+from maintainer.report import charts, words
+from maintainer.report.charts import Lines, Rule, Series
+from maintainer.report.page import render
+
+CHARTED = 24  # columns with a chart of their own
+
+Past = tuple[datetime, float | None, float | None]  # when, drift.share, main metric
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """What the page of a check shows."""
+
+    policy: Policy
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    decision: Decision
+    check_id: str
+    policy_hash: str
+    history: tuple[Past, ...] = ()  # former checks, oldest first
+    baseline: Mapping[str, float] = field(default_factory=dict[str, float])  # the champion's own, by metric
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """One column: its score, how many thresholds that is, and how it is spread."""
+
+    score: DriftScore
+    ratio: float  # score / threshold; 1 is the limit
+    bullet: Markup
+    chart: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric beside the champion's own."""
+
+    metric: Metric
+    baseline: float | None
+    change: float | None
+    word: str  # better, worse, the same, or nothing to compare with
+
+
+def render_check(view: CheckView) -> str:
+    """Return the page of a check."""
+    answer = view.policy.task.prediction
+    scores = ranked(view.evidence.scores)
+    values = [score for score in scores if score.kind == "value" and score.column != answer]
+    return render(
+        "check.html.j2",
+        {
+            "view": view,
+            "headline": headline(view),
+            "charted": [column_row(view.policy, score) for score in values[:CHARTED]],
+            "plain": [column_row(view.policy, score, chart=False) for score in values[CHARTED:]],
+            "missing": [column_row(view.policy, s, chart=False) for s in scores if s.kind == "missing"],
+            "prediction": [column_row(view.policy, s) for s in scores if s.kind == "value" and s.column == answer],
+            "drifted_total": sum(score.drifted for score in values),
+            "metrics": [metric_row(m, view.baseline.get(m.name)) for m in view.evidence.metrics],
+            "history": history_charts(view),
+        },
+    )
+
+
+def headline(view: CheckView) -> str:
+    """Return what was decided and why, in one sentence."""
+    what = f"A maintenance run of {view.policy.model} starts" if view.decision.start else "No run is started"
+    return words.sentence(f"{what}: {view.decision.reason}" if view.decision.reason.strip() else what)
+
+
+def ratio(score: DriftScore) -> float:
+    """Return score over threshold; a score that is no number counts as 0."""
+    if not isfinite(score.score):
+        return 0.0
+    return score.score / score.threshold if score.threshold > 0 else float(score.drifted) * 1e9
+
+
+def ranked(scores: tuple[DriftScore, ...]) -> list[DriftScore]:
+    """Return the scores, furthest past its threshold first."""
+    return sorted(scores, key=lambda score: (-ratio(score), score.column))
+
+
+def is_ordered(policy: Policy, column: str) -> bool:
+    """Return whether the bins of a column have an order, as numbers do."""
+    if column == policy.task.prediction:
+        return policy.task.kind == TaskKind.REGRESSION
+    return isinstance(policy.task.features.get(column), NumberFeature)
+
+
+def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnRow:
+    """Return the row of one score."""
+    drawn = Markup("")
+    if chart and score.histogram is not None:
+        drawn = charts.overlay(score.histogram, score.column, is_ordered(policy, score.column))
+    return ColumnRow(score, ratio(score), charts.bullet(score.score, score.threshold), drawn)
+
+
+def metric_row(metric: Metric, baseline: float | None) -> MetricRow:
+    """Return the row of one metric."""
+    if baseline is None or not isfinite(metric.value):
+        return MetricRow(metric, baseline, None, "")
+    change = metric.value - baseline
+    return MetricRow(metric, baseline, change, compared(metric.name, change))
+
+
+def compared(metric: str, change: float) -> str:
+    """Return whether a change of a metric is for the better, in a word."""
+    if abs(change) < 5e-4:
+        return "the same"
+    return "better" if (change > 0) == HIGHER_IS_BETTER.get(metric, True) else "worse"
+
+
+def history_charts(view: CheckView) -> list[Markup]:
+    """Return drift and the main metric over the former checks and this one; nothing for a first check."""
+    if not view.history:
+        return []
+    name = metrics_of(TaskKind(view.policy.task.kind))[0]
+    now = next((metric.value for metric in view.evidence.metrics if metric.name == name), None)
+    past = [*view.history, (view.evidence.at, view.evidence.values.get("drift.share"), now)]
+    drift = tuple((words.utc(at).timestamp(), share) for at, share, _ in past)
+    quality = tuple((words.utc(at).timestamp(), value) for at, _, value in past)
+    own = (Rule(view.baseline[name], "champion's own"),) if name in view.baseline else ()
+    return [
+        charts.figure(_history("Share of drifted columns", "drift.share", drift, drift_rules(view.policy)), 170),
+        charts.figure(_history(f"{name} on late labels", name, quality, own), 170),
+    ]
+
+
+def _history(title: str, name: str, points: tuple[tuple[float, float | None], ...], rules: tuple[Rule, ...]) -> Lines:
+    series = (Series(name, "current", charts.thin(points)),)
+    return Lines(title, f"{name} at each of {len(points)} checks, this one last", "UTC", name, series, rules)
+
+
+def drift_rules(policy: Policy) -> tuple[Rule, ...]:
+    """Return the limits that triggers set on drift.share."""
+    found = [t for t in policy.triggers if isinstance(t, AboveTrigger) and t.metric == "drift.share"]
+    return tuple(Rule(trigger.above, f"limit of {trigger.name}") for trigger in found)

@@ -1,0 +1,100 @@
+"""The contract of a schema as SQL: what a raw value means, and what is wrong with it."""
+
+from __future__ import annotations
+
+from maintainer.domain.sample import Column, ColumnKind, Schema
+from maintainer.store.database import literal, quoted
+
+FLOATS = ("DOUBLE", "FLOAT")
+
+
+def raw_name(name: str) -> str:
+    """Return the quoted name that a raw column has while it is looked at; features never begin with `_`."""
+    return quoted(f"_raw {name}")
+
+
+def number_sql(raw: str) -> str:
+    """Return SQL for a raw value as a double; NULL where it is missing, NaN or no number."""
+    cast = f"try_cast({raw} as double)"
+    return f"case when isnan({cast}) then null else {cast} end"
+
+
+def category_sql(raw: str, kind: str) -> str:
+    """Return SQL for a raw value as text; whole floats lose their `.0`, so that 3 and 3.0 are one category."""
+    if kind not in FLOATS:
+        return f"cast({raw} as varchar)"
+    return (
+        f"case when {raw} is null or isnan({raw}) then null when abs({raw}) < 1e15 and {raw} = trunc({raw})"
+        f" then cast(cast({raw} as bigint) as varchar) else cast({raw} as varchar) end"
+    )
+
+
+def time_sql(raw: str, kind: str) -> str:
+    """Return SQL for a raw value as a UTC timestamp; text without an offset is UTC."""
+    if kind.startswith("TIMESTAMP") and "TIME ZONE" not in kind:
+        return f"cast({raw} as timestamp)"
+    return f"cast(try_cast(cast({raw} as varchar) as timestamptz) as timestamp)"
+
+
+def value_sql(column: Column, kind: str | None) -> str:
+    """Return SQL for a feature's typed value; a column that the file lacks is missing everywhere."""
+    if kind is None:
+        return "cast(null as double)" if column.kind is ColumnKind.NUMBER else "cast(null as varchar)"
+    raw = raw_name(column.name)
+    return number_sql(raw) if column.kind is ColumnKind.NUMBER else category_sql(raw, kind)
+
+
+def _said(name: str, raw: str, wanted: str) -> str:
+    return f"{literal(f'{name} is ')} || left(cast({raw} as varchar), 80) || {literal(f', wanted {wanted}')}"
+
+
+def feature_problems(column: Column, kind: str | None) -> list[str]:
+    """Return SQL expressions that are NULL for good values and say in words what is wrong otherwise."""
+    typed, raw = quoted(column.name), raw_name(column.name)
+    found: list[str] = []
+    if not column.missing_allowed:
+        found.append(f"case when {typed} is null then {literal(f'{column.name} is missing, wanted a value')} end")
+    if kind is None:
+        return found
+    if column.kind is ColumnKind.NUMBER:
+        not_nan = f"coalesce(lower(cast({raw} as varchar)), 'nan') not in ('nan', '-nan', '+nan')"
+        found.append(f"case when {typed} is null and {not_nan} then {_said(column.name, raw, 'a number')} end")
+        found.append(f"case when isinf({typed}) then {_said(column.name, raw, 'a finite number')} end")
+        if column.minimum is not None:
+            wanted = _said(column.name, raw, f"at least {column.minimum:g}")
+            found.append(f"case when {typed} < {column.minimum!r} then {wanted} end")
+        if column.maximum is not None:
+            wanted = _said(column.name, raw, f"at most {column.maximum:g}")
+            found.append(f"case when {typed} > {column.maximum!r} then {wanted} end")
+    elif column.values and not column.unknown_allowed:
+        known = ", ".join(literal(v) for v in column.values)
+        wanted = _said(column.name, raw, "one of " + ", ".join(column.values[:10]))
+        found.append(f"case when {typed} not in ({known}) then {wanted} end")
+    return found
+
+
+def label_sql(schema: Schema, raw: str, kind: str) -> str:
+    """Return SQL for a raw label as the task's type."""
+    return number_sql(raw) if schema.answer_kind is ColumnKind.NUMBER else category_sql(raw, kind)
+
+
+def label_problem(schema: Schema, typed: str, raw: str) -> str:
+    """Return SQL that is NULL for a good or absent label and says in words what is wrong otherwise."""
+    if schema.answer_kind is ColumnKind.NUMBER:
+        bad = f"({typed} is null or isinf({typed}))"
+        return f"case when {raw} is not null and {bad} then {_said(schema.label, raw, 'a finite number')} end"
+    if not schema.classes:
+        return "cast(null as varchar)"
+    known = ", ".join(literal(v) for v in schema.classes)
+    wanted = _said(schema.label, raw, "one of the classes " + ", ".join(schema.classes[:10]))
+    return f"case when {typed} not in ({known}) then {wanted} end"
+
+
+def joined(problems: list[str]) -> str:
+    """Return SQL for all problems of a row in one text; NULL when there is none."""
+    return f"nullif(concat_ws('; ', {', '.join(problems)}), '')" if problems else "cast(null as varchar)"
+
+
+def fingerprint(parts: list[str]) -> str:
+    """Return SQL for a text that differs when any part differs; NULL parts count."""
+    return f"concat_ws(chr(31), {', '.join(f'coalesce(cast({p} as varchar), chr(30))' for p in parts)})"

@@ -1,0 +1,144 @@
+"""The one connection to samples.duckdb: opened late, reopened after a fatal error, errors said in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from maintainer.errors import StoreError
+from maintainer.store.migrate import migrate
+
+Connection = duckdb.DuckDBPyConnection
+
+
+class Database:
+    """samples.duckdb; each use gets a cursor of its own, writers take turns."""
+
+    def __init__(self, path: Path, memory_mb: int = 1024, threads: int = 2) -> None:
+        self._path = path
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_mb}MB",
+            "threads": threads,
+            "temp_directory": str(path.parent / "tmp"),
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._lock = threading.RLock()
+        self._db: Connection | None = None
+
+    @property
+    def path(self) -> Path:
+        """Return where the database lies."""
+        return self._path
+
+    def open(self) -> Connection:
+        """Return the open database, opening and migrating it when needed.
+
+        Raises:
+            StoreError: it cannot be opened; says what to do.
+        """
+        with self._lock:
+            if self._db is None:
+                self._db = self._opened()
+            return self._db
+
+    def _opened(self) -> Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = duckdb.connect(str(self._path), config=self._config)
+            db.execute("set TimeZone = 'UTC'")
+            migrate("samples", str(self._path), lambda sql: db.execute(sql).fetchall(), db.execute)
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(
+                f"{self._path} cannot be opened: {_first_line(error)};"
+                " `maintainer doctor --repair` sets it aside and rebuilds it from what was taken in"
+            ) from error
+        return db
+
+    def close(self) -> None:
+        """Write everything into the database file and let go of it."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """Give a cursor to read with."""
+        cursor = self.open().cursor()
+        try:
+            cursor.execute("set TimeZone = 'UTC'")
+            yield cursor
+        except duckdb.Error as error:
+            raise self._said(error) from error
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def writing(self) -> Generator[Connection]:
+        """Give a cursor inside a transaction: all of the block is kept, or nothing."""
+        with self._lock, self.reading() as cursor:
+            cursor.execute("begin")
+            try:
+                yield cursor
+                cursor.execute("commit")
+            except BaseException as error:
+                if not isinstance(error, duckdb.FatalException):
+                    _rollback(cursor)
+                raise
+
+    def checkpoint(self) -> None:
+        """Move what is in the write-ahead log into the database file."""
+        with self._lock, self.reading() as cursor:
+            cursor.execute("checkpoint")
+
+    def _said(self, error: duckdb.Error) -> StoreError:
+        if isinstance(error, duckdb.FatalException):  # the database refuses everything until it is opened again
+            self.close()
+        return StoreError(f"{self._path}: {_first_line(error)}")
+
+
+def _rollback(cursor: Connection) -> None:
+    try:
+        cursor.execute("rollback")
+    except duckdb.TransactionException:  # the failed statement has ended the transaction already
+        return
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def quoted(name: str) -> str:
+    """Return an identifier that SQL takes literally."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a string literal that SQL takes literally."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def set_aside(database: Database, now: datetime) -> Path:
+    """Move a database that will not open out of the way, its write-ahead log too; return where it lies now.
+
+    Raises:
+        StoreError: it cannot be moved.
+    """
+    database.close()
+    path = database.path
+    target = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%S}.broken")
+    try:
+        for suffix in (".wal", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(target.with_name(target.name + suffix))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be set aside: {error.strerror or error}") from error
+    return target

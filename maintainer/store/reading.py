@@ -1,0 +1,120 @@
+"""A file from outside as a relation of raw columns: parquet keeps its types, csv and jsonl come as text."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from maintainer.errors import InputError
+from maintainer.store.database import Connection, literal, quoted
+
+FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+HEADER_BYTES = 1 << 20
+NEVER = "\x01"  # a delimiter that no line of JSON holds: control characters must be escaped there
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file as SQL: `relation` gives `_row`, `_broken` (why a row cannot be read, or NULL) and the columns."""
+
+    path: Path
+    format: str
+    columns: dict[str, str]  # name -> type
+    relation: str
+
+
+def format_of(path: Path, declared: str = "auto") -> str:
+    """Return parquet, csv or jsonl.
+
+    Raises:
+        InputError: the ending says none of them.
+    """
+    if declared != "auto":
+        return declared
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise InputError(f"{path.name}: cannot tell the format; wanted a name ending in {', '.join(FORMATS)}")
+    return found
+
+
+def raw_file(db: Connection, path: Path, form: str, known: frozenset[str]) -> RawFile:
+    """Return a file as a relation.
+
+    Raises:
+        InputError: empty, half-written, not what its format says, or without a single known column.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name}: the file is empty")
+    readers = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+    try:
+        raw = readers[form](db, path, known)
+    except duckdb.Error as error:
+        raise InputError(f"{path.name} is not readable as {form}: {str(error).splitlines()[0]}") from error
+    if not known & raw.columns.keys():
+        found = ", ".join(list(raw.columns)[:8]) or "none"
+        raise InputError(f"{path.name}: none of its columns is known; found {found}; wanted {', '.join(sorted(known))}")
+    return raw
+
+
+def _described(db: Connection, query: str) -> dict[str, str]:
+    return {str(row[0]): str(row[1]) for row in db.execute(f"describe {query}").fetchall()}
+
+
+def _parquet(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
+    del known
+    source = f"select * from read_parquet({literal(str(path))})"
+    columns = _described(db, source)
+    return RawFile(path, "parquet", columns, f"select row_number() over () as _row, null as _broken, * from ({source})")
+
+
+def _csv(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    try:
+        line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not readable as csv: its first line is not UTF-8 text") from error
+    if "\0" in line or (b"\n" not in head and len(head) == HEADER_BYTES):
+        raise InputError(f"{path.name} is not readable as csv: its first line is no header")
+    headers = {mark: next(csv.reader([line], delimiter=mark), list[str]()) for mark in ",;\t|"}
+    mark = max(headers, key=lambda m: len(known & set(headers[m])))
+    names = headers[mark]
+    if len({n.lower() for n in names}) != len(names) or not all(names):
+        raise InputError(f"{path.name}: its header has an empty or repeated name: {', '.join(names)}")
+    return RawFile(path, "csv", dict.fromkeys(names, "VARCHAR"), _csv_relation(path, mark, names))
+
+
+def _csv_relation(path: Path, mark: str, names: list[str]) -> str:
+    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    return (
+        f"select row_number() over () as _row, null as _broken, * from read_csv({literal(str(path))}, "
+        f"columns = {{{types}}}, delim = {literal(mark)}, quote = '\"', escape = '\"', header = true, "
+        "auto_detect = false, null_padding = false, ignore_errors = true, store_rejects = true)"
+    )
+
+
+def _jsonl(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
+    lines = (
+        f"select row_number() over () as _row, line, case when json_valid(line) then line::json end as doc from "
+        f"read_csv({literal(str(path))}, columns = {{'line': 'VARCHAR'}}, delim = '{NEVER}', quote = '', escape = '', "
+        "header = false, auto_detect = false, ignore_errors = true, store_rejects = true) where trim(line) <> ''"
+    )
+    keys = db.execute(
+        f"select distinct unnest(json_keys(doc)) from (select * from ({lines}) limit 1000) where json_type(doc) = 'OBJECT'"
+    ).fetchall()
+    found = sorted({str(row[0]) for row in keys})
+    if not found:
+        raise InputError(f"{path.name} is not readable as jsonl: no line of its first 1000 is a JSON object")
+    named = [name for name in found if name in known]
+    picked = "".join(f", doc->>{literal(_pointer(name))} as {quoted(name)}" for name in named)
+    broken = "case when doc is null or json_type(doc) <> 'OBJECT' then 'not a JSON object: ' || left(line, 200) end"
+    return RawFile(path, "jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})")
+
+
+def _pointer(name: str) -> str:
+    return "$." + '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

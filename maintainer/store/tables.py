@@ -1,0 +1,70 @@
+"""The wide typed tables of one model: a schema of its own in DuckDB, columns from the policy."""
+
+from __future__ import annotations
+
+from maintainer.domain.sample import Column, ColumnKind, Schema
+from maintainer.errors import RefusedError
+from maintainer.store.database import Database, quoted
+
+SQL_TYPES = {ColumnKind.NUMBER: "double", ColumnKind.CATEGORY: "varchar"}
+
+
+def table(model: str, name: str) -> str:
+    """Return the quoted name of a model's table: sample, label or prediction."""
+    return f"{quoted(schema_name(model))}.{name}"
+
+
+def schema_name(model: str) -> str:
+    """Return the DuckDB schema of a model; prefixed, so that no model can be named like one of DuckDB's own."""
+    return f"model_{model}"
+
+
+def adopt(database: Database, schema: Schema) -> list[str]:
+    """Make the tables fit a policy's schema; return what was done, one sentence each.
+
+    Raises:
+        RefusedError: a column that is kept already would change its type.
+    """
+    with database.reading() as db:
+        found = db.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = 'sample'",
+                [schema_name(schema.model)],
+        ).fetchall()
+    kept = {str(name): str(kind).lower() for name, kind in found}
+    if not kept:
+        _create(database, schema)
+        return [f"tables of {schema.model} made with {len(schema.features)} features"]
+    _same_types(schema, kept)
+    added = [column for column in schema.features if column.name not in kept]
+    for column in added:
+        with database.writing() as db:
+            name = quoted(column.name)
+            db.execute(f"alter table {table(schema.model, 'sample')} add column {name} {SQL_TYPES[column.kind]}")
+    return [f"column {column.name} added to the samples of {schema.model}" for column in added]
+
+
+def _same_types(schema: Schema, kept: dict[str, str]) -> None:
+    answer = Column("_prediction", schema.answer_kind)
+    for column in (*schema.features, answer):
+        wanted = SQL_TYPES[column.kind]
+        if kept.get(column.name, wanted) != wanted:
+            raise RefusedError(
+                f"policy {schema.model}: column {column.name} is kept as {kept[column.name]}, the policy wants {wanted};"
+                " use a new column name or a new model name"
+            )
+
+
+def _create(database: Database, schema: Schema) -> None:
+    answer = SQL_TYPES[schema.answer_kind]
+    features = "".join(f", {quoted(c.name)} {SQL_TYPES[c.kind]}" for c in schema.features)
+    with database.writing() as db:
+        db.execute(f"create schema if not exists {quoted(schema_name(schema.model))}")
+        db.execute(  # no primary key: duplicates are found by an anti-join on the hash, which stays cheap
+            f"create table {table(schema.model, 'sample')} (_key ubigint, _id varchar, _time timestamp,"
+            f" _arrived timestamp, _content ubigint, _version varchar, _prediction {answer}{features})"
+        )
+        db.execute(
+            f"create table {table(schema.model, 'label')} (_key ubigint, _id varchar, value {answer},"
+            " _time timestamp, _arrived timestamp)"
+        )
+        db.execute(f"create table {table(schema.model, 'prediction')} (_key ubigint, version varchar, value {answer})")

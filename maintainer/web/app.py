@@ -1,0 +1,175 @@
+"""The API: every route is one operation; errors come back as {"error": ..., "kind": ...}."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse
+
+from maintainer import __version__
+from maintainer.daemon import intake, status
+from maintainer.daemon.doctor import examine, repair
+from maintainer.daemon.operations import Operations
+from maintainer.errors import (
+    BusyError,
+    InputError,
+    MaintainerError,
+    NotFoundError,
+    PolicyError,
+    RefusedError,
+    StoreError,
+)
+
+CODES = {NotFoundError: 404, RefusedError: 409, PolicyError: 422, InputError: 422, BusyError: 503, StoreError: 503}
+
+router = APIRouter(prefix="/v1")
+
+
+def held_operations(request: Request) -> Operations:
+    """Return what the app was made with."""
+    return request.app.state.operations
+
+
+Held = Annotated[Operations, Depends(held_operations)]
+Name = Annotated[str, Query(min_length=1, max_length=255, description="file name; its ending tells the format")]
+
+
+def create_app(operations: Operations) -> FastAPI:
+    """Return the app."""
+    app = FastAPI(title="maintainer", version=__version__, docs_url=None, redoc_url=None)
+    app.state.operations = operations
+    app.add_exception_handler(MaintainerError, refuse)
+    app.include_router(router)
+    return app
+
+
+async def refuse(request: Request, error: Exception) -> JSONResponse:
+    """Return an error raised on purpose as JSON."""
+    code = next((code for kind, code in CODES.items() if isinstance(error, kind)), 500)
+    return JSONResponse({"error": str(error), "kind": type(error).__name__}, code)
+
+
+@router.get("/status")
+def all_models(held: Held) -> dict[str, Any]:
+    """Return what is watched, what is due and what is wrong."""
+    return status.overview(held)
+
+
+@router.get("/models/{model}")
+def one_model(model: str, held: Held) -> dict[str, Any]:
+    """Return where one model stands."""
+    return status.of_model(held, model)
+
+
+@router.get("/models/{model}/policy")
+def policy(model: str, held: Held) -> dict[str, Any]:
+    """Return the policy in force with every default filled in."""
+    return held.context.policy(model).model_dump(mode="json", by_alias=True)
+
+
+@router.get("/runs")
+def runs(held: Held, model: str | None = None) -> list[dict[str, Any]]:
+    """Return runs, newest first."""
+    return status.runs(held, model)
+
+
+@router.get("/runs/{run}")
+def run(run: str, held: Held) -> dict[str, Any]:
+    """Return a run with its journal, gates and figures."""
+    return status.of_run(held, run)
+
+
+@router.get("/reports/{name}")
+def report(name: str, held: Held) -> dict[str, str]:
+    """Return the path of the HTML report of a run, a check or a model."""
+    return {"path": str(status.report_of(held, name))}
+
+
+@router.post("/reports/{name}/evidently")
+def evidently(name: str, held: Held) -> dict[str, str]:
+    """Write Evidently's own report for a check, from bounded samples of its two windows; return its path."""
+    return {"path": str(held.evidently_report(name))}
+
+
+@router.post("/models/{model}/samples")
+async def samples(model: str, name: Name, request: Request, held: Held) -> dict[str, Any]:
+    """Take in a file of samples (parquet, csv or jsonl by the ending of `name`)."""
+    return await _take(held, model, name, request, labels=False)
+
+
+@router.post("/models/{model}/labels")
+async def labels(model: str, name: Name, request: Request, held: Held) -> dict[str, Any]:
+    """Take in a file of late labels."""
+    return await _take(held, model, name, request, labels=True)
+
+
+@router.post("/models/{model}/predictions")
+async def predictions(model: str, name: Name, request: Request, held: Held) -> dict[str, Any]:
+    """Return what the champion answers to the rows of a file; nothing is stored."""
+    held.context.policy(model)
+    path = intake.upload_path(held.context, "predict", name)
+    await _receive(request.stream(), path)
+    try:
+        return await to_thread.run_sync(held.predict, model, path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@router.post("/models/{model}/checks")
+def check(model: str, held: Held) -> dict[str, Any]:
+    """Check a model now and return what was seen."""
+    return status.of_check(held, held.check(model).id)
+
+
+@router.post("/models/{model}/runs", status_code=202)
+def start(
+    model: str,
+    held: Held,
+    reason: Annotated[str, Body(embed=True)],
+    bootstrap: Annotated[bool, Body(embed=True)] = False,
+) -> dict[str, str]:
+    """Start a maintenance run, or the bootstrap of a model without a champion; return its id."""
+    return {"run": held.start_run(model, reason, bootstrap)}
+
+
+@router.post("/models/{model}/rollback")
+def rollback(model: str, held: Held, to: Annotated[str | None, Body(embed=True)] = None) -> dict[str, str]:
+    """Make a former champion serve again."""
+    before, after = held.rollback(model, to, actor="operator")
+    return {"from": before, "to": after}
+
+
+@router.get("/doctor")
+def doctor(held: Held) -> dict[str, Any]:
+    """Return what is well and what is wrong, with what to do."""
+    return examine(held)
+
+
+@router.post("/doctor/repair")
+def mend(held: Held) -> dict[str, Any]:
+    """Do the safe repairs and return what was done."""
+    return {"done": repair(held)}
+
+
+async def _take(held: Operations, model: str, name: str, request: Request, labels: bool) -> dict[str, Any]:
+    held.context.policy(model)
+    path = intake.upload_path(held.context, model, name)
+    await _receive(request.stream(), path)
+    return intake.document(await to_thread.run_sync(held.take_upload, model, path, name, labels))
+
+
+async def _receive(pieces: AsyncIterator[bytes], path: Path) -> None:
+    """Write a body to the spool piece by piece, durably; memory does not grow with it."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            async for piece in pieces:
+                await to_thread.run_sync(file.write, piece)
+        await to_thread.run_sync(intake.publish_upload, partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(f"{partial} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,148 @@
+"""Exporting with real ONNX Runtime, from real training."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from maintainer.domain.phase import ExportResult
+from maintainer.errors import InputError
+from maintainer.export import stage as export_stage
+from maintainer.families.encoder import encode
+from maintainer.families.table import read_samples
+from maintainer.families.tabular_mlp import build
+from maintainer.families.weights import MODEL, load_encoder, load_tensors
+from tests.integration.runs import CLASSIFICATION, REGRESSION, collect, train, world
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnx
+import onnxruntime
+
+
+@pytest.fixture(scope="module", params=[CLASSIFICATION, REGRESSION])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    home = tmp_path_factory.mktemp("export")
+    inputs = collect(home / "collect", world(request.param, 900, seed=1), holdout=200)
+    spec, result = train(home, request.param, inputs)
+    assert result.challenger, result.reason
+    (home / "export").mkdir()
+    spec = spec.model_copy(
+        update={"phase": "export", "out": str(home / "export"), "inputs": {"collect": str(inputs), "train": spec.out}}
+    )
+    export_stage.run(spec)
+    return home, spec
+
+
+def session(home: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(home / "export" / "model.onnx", providers=["CPUExecutionProvider"])
+
+
+def feeds(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    return {
+        "x": rng.normal(size=n),
+        "big": rng.normal(size=n) * 1e6,
+        "flat": np.full(n, 3.0),
+        "gone": np.full(n, np.nan),
+        "colour": np.array(rng.choice(["red", "green", "", "unheard of"], n), dtype=object),
+    }
+
+
+def test_the_file_agrees_with_torch_on_the_holdout_and_on_hostile_rows(exported):
+    home, _ = exported
+    result = ExportResult.model_validate_json((home / "export" / "result.json").read_bytes())
+    assert result.parity < 1e-5
+    assert result.rows >= 200
+    assert result.size_bytes == (home / "export" / "model.onnx").stat().st_size
+
+
+def test_the_convention_of_inputs_outputs_and_metadata_is_kept(exported):
+    home, spec = exported
+    live = session(home)
+    kinds = {i.name: (i.type, i.shape) for i in live.get_inputs()}
+    assert list(kinds) == list(spec.policy.task.features)
+    assert kinds["x"] == ("tensor(double)", ["n"])
+    assert kinds["colour"] == ("tensor(string)", ["n"])
+    outputs = {o.name: o.type for o in live.get_outputs()}
+    props = live.get_modelmeta().custom_metadata_map
+    if spec.policy.task.kind == CLASSIFICATION:
+        assert outputs == {"label": "tensor(string)", "probabilities": "tensor(float)"}
+        assert json.loads(props["maintainer.classes"]) == ["DOWN", "UP"]
+    else:
+        assert outputs == {"value": "tensor(double)"}
+    assert props["maintainer.version"] == spec.version
+    assert props["maintainer.task"] == spec.policy.task.kind
+    assert json.loads(props["maintainer.schema"])[0] == {"name": "x", "kind": "number"}
+
+
+@pytest.mark.parametrize("n", [0, 1, 37])
+def test_any_number_of_rows_goes_through(exported, n: int):
+    home, spec = exported
+    answers = session(home).run(None, feeds(n))
+    assert answers[0].shape == (n,)
+    if spec.policy.task.kind == CLASSIFICATION:
+        assert answers[1].shape == (n, 2)
+        np.testing.assert_allclose(answers[1].sum(axis=1), np.ones(n), atol=1e-5)
+
+
+def test_the_onnx_answers_are_those_of_torch_in_the_unit_of_the_label(exported):
+    home, spec = exported
+    encoder = load_encoder(home / "train")
+    samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
+    module = build(encoder, load_tensors(home / "train" / MODEL)).eval()
+    coded = encode(encoder, samples)
+    with torch.no_grad():
+        outputs = module(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)).double().numpy()
+    answers = session(home).run(None, samples.numbers | samples.categories)
+    if spec.policy.task.kind == CLASSIFICATION:
+        assert list(answers[0]) == [encoder.classes[i] for i in outputs.argmax(axis=1)]
+        assert np.mean(answers[0] == samples.labels) > 0.8
+    else:
+        np.testing.assert_allclose(answers[0], outputs[:, 0] * encoder.target_scale + encoder.target_mean, rtol=1e-4)
+        assert np.mean(np.abs(answers[0] - samples.labels)) < 0.5 * np.mean(np.abs(samples.labels - 100))
+
+
+def test_a_wrong_weight_in_the_file_shows_in_the_parity(exported, monkeypatch: pytest.MonkeyPatch):
+    home, spec = exported
+    from maintainer.export import parity
+
+    encoder = load_encoder(home / "train")
+    weights = load_tensors(home / "train" / MODEL)
+    weights["layers.1.weight"] = weights["layers.1.weight"] * 1.05
+    model = (home / "export" / "model.onnx").read_bytes()
+    samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
+    assert parity.compare(model, build(encoder, weights).eval(), encoder, samples, 1).largest > 1e-3
+
+
+def test_exporting_twice_gives_the_same_bytes(exported, tmp_path: Path):
+    home, spec = exported
+    export_stage.run(spec.model_copy(update={"out": str(tmp_path)}))
+    assert (tmp_path / "model.onnx").read_bytes() == (home / "export" / "model.onnx").read_bytes()
+    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+
+
+def test_another_feature_list_than_the_trained_one_is_refused(exported, tmp_path: Path):
+    _, spec = exported
+    task = spec.policy.task
+    fewer = task.model_copy(update={"features": {k: v for k, v in task.features.items() if k != "flat"}})
+    policy = spec.policy.model_copy(update={"task": fewer})
+    with pytest.raises(InputError, match="was trained on"):
+        export_stage.run(spec.model_copy(update={"policy": policy, "out": str(tmp_path)}))
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_feature_named_like_an_output_is_refused_by_name():
+    from maintainer.domain.sample import TaskKind
+    from maintainer.export.graph import Content
+    from maintainer.export.graph import build as build_graph
+    from maintainer.families.encoder import Encoder, NumberCode
+
+    number = NumberCode(name="value", mean=0, scale=1, constant=False)
+    encoder = Encoder(task=TaskKind.REGRESSION, numbers=(number,), categories=(), classes=())
+    with pytest.raises(InputError, match=r"\['value'\]"):
+        build_graph(Content("v", encoder, {"value": "number"}, {}))

@@ -1,0 +1,400 @@
+"""Training with real torch on small synthetic streams."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from maintainer.domain.phase import PhaseSpec, TrainResult
+from maintainer.domain.policy import Policy
+from maintainer.domain.sample import TaskKind
+from maintainer.errors import InputError
+from maintainer.families import encoder as encoders
+from maintainer.families import tabular_mlp
+from maintainer.families.encoder import CategoryCode, Encoder, NumberCode
+from maintainer.families.table import read_samples
+from maintainer.families.tabular_mlp import build
+from maintainer.families.weights import IMPORTANCE, MODEL, load_encoder, load_tensors
+from maintainer.train import importance, stage
+from maintainer.train.objective import Rows
+
+CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
+FEATURES = {"x": "number", "big": "number", "flat": "number", "gone": "number", "colour": "category"}
+Edit = Callable[[dict[str, list[object]]], None]
+
+
+def policy(kind: str, **train: object) -> Policy:
+    features = {name: {"type": kind_} for name, kind_ in FEATURES.items()}
+    task = {"kind": kind, "features": features, "label": "y"}
+    pace = {"epochs": 10, "optimizer": {"learning_rate": 5e-3}, "early_stopping": {"patience": 3}}
+    return Policy.model_validate({"version": 1, "model": "m", "task": task, "train": pace | train})
+
+
+def world(kind: str, n: int, seed: int, turned: bool = False, edit: Edit | None = None) -> pa.Table:
+    """A rule of x and colour; `turned`, its part in x is the other way round for red."""
+    rng = np.random.default_rng(seed)
+    x, colour = rng.normal(size=n), rng.choice(["red", "green", "blue"], n)
+    sign = np.where((colour == "red") & turned, -1.0, 1.0)
+    signal = sign * x + (colour == "blue") * 0.5 + rng.normal(size=n) * 0.1
+    columns: dict[str, list[object]] = {
+        "x": [None if rng.random() < 0.03 else v for v in x],
+        "big": list(rng.normal(size=n) * 1e6),
+        "flat": [3.0] * n,
+        "gone": [None] * n,
+        "colour": [None if rng.random() < 0.03 else str(v) for v in colour],
+        "_label": ["UP" if v > 0 else "DOWN" for v in signal] if kind == CLASSIFICATION else list(signal * 40 + 100),
+    }
+    if edit:
+        edit(columns)
+    kinds = {name: pa.float64() if of == "number" else pa.string() for name, of in FEATURES.items()}
+    kinds["_label"] = pa.string() if kind == CLASSIFICATION else pa.float64()
+    table = pa.table({name: pa.array(values, kinds[name]) for name, values in columns.items()})
+    table = table.add_column(0, "_id", pa.array([str(i) for i in range(n)]))
+    return table.add_column(0, "_key", pa.array(np.arange(n), pa.uint64()))
+
+
+def collect(home: Path, **parts: pa.Table) -> Path:
+    home.mkdir(parents=True)
+    for name, table in parts.items():
+        pq.write_table(table, home / f"{name}.parquet")
+    return home
+
+
+def train(home: Path, rules: Policy, inputs: Path, champion: Path | None = None) -> TrainResult:
+    home.mkdir(parents=True)
+    spec = PhaseSpec(
+        phase="train",
+        run="r",
+        version="v",
+        policy=rules,
+        classes=(),
+        inputs={"collect": str(inputs)},
+        champion=str(champion) if champion else None,
+        out=str(home),
+        threads=1,
+    )
+    stage.run(spec)
+    return TrainResult.model_validate_json((home / "result.json").read_bytes())
+
+
+def first(home: Path, kind: str) -> Path:
+    """A champion of the plain rule."""
+    inputs = collect(home / "first", train=world(kind, 1500, 1), validation=world(kind, 300, 2))
+    result = train(home / "champion", policy(kind), inputs)
+    assert result.challenger, result.reason
+    return home / "champion"
+
+
+def drifted(home: Path, kind: str) -> Path:
+    """Labelled data after the rule turned for red, with former data of the plain one."""
+    return collect(
+        home / "second",
+        train=world(kind, 1200, 3, turned=True),
+        validation=world(kind, 400, 4, turned=True),
+        replay=world(kind, 800, 1),
+        replay_validation=world(kind, 400, 2),
+    )
+
+
+@pytest.fixture(scope="module", params=[CLASSIFICATION, REGRESSION])
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path, Path]:
+    home = tmp_path_factory.mktemp("story")
+    return request.param, home, first(home, request.param), drifted(home, request.param)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", [CLASSIFICATION, REGRESSION])
+def test_the_first_model_learns_the_rule(kind: str, tmp_path: Path):
+    inputs = collect(tmp_path / "in", train=world(kind, 1500, 1), validation=world(kind, 300, 2))
+    result = train(tmp_path / "out", policy(kind), inputs)
+    assert result.challenger and result.alpha == 1.0 and result.strategy == "bootstrap"
+    if kind == CLASSIFICATION:
+        assert result.classes == ("DOWN", "UP")
+        assert result.frontier[-1].new > 0.93
+    else:
+        assert result.frontier[-1].new < 8.0  # the label's deviation is about 45
+
+
+@pytest.mark.parametrize("strategy", ["frontier", "finetune", "scratch"])
+def test_the_same_run_twice_gives_the_same_weights_to_the_bit(strategy: str, tmp_path: Path, story):
+    kind, _, champion, inputs = story
+    rules = policy(kind, strategy=strategy, epochs=3, forgetting_budget=1.0)
+    for name in ("a", "b"):
+        torch.rand(7)  # whatever happened before in the process
+        assert train(tmp_path / name, rules, inputs, champion).challenger
+    for file in (MODEL, IMPORTANCE, "encoder.json"):
+        assert digest(tmp_path / "a" / file) == digest(tmp_path / "b" / file)
+    other = policy(kind, strategy=strategy, epochs=3, forgetting_budget=1.0, seed=1)
+    train(tmp_path / "c", other, inputs, champion)
+    assert digest(tmp_path / "a" / MODEL) != digest(tmp_path / "c" / MODEL)
+
+
+def test_the_frontier_keeps_the_budget_and_gains_on_new_data(story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    for budget in (0.02, 1.0):
+        result = train(tmp_path / str(budget), policy(kind, forgetting_budget=budget), inputs, champion)
+        start = result.frontier[0]
+        assert [p.alpha for p in result.frontier] == [step / 10 for step in range(11)]
+        chosen = next(p for p in result.frontier if p.alpha == result.alpha)
+        assert chosen.inside_budget
+        gain = chosen.new - start.new if kind == CLASSIFICATION else start.new - chosen.new
+        loss = start.former - chosen.former if kind == CLASSIFICATION else chosen.former / start.former - 1
+        assert loss <= budget
+        if budget == 1.0:
+            assert gain > (0.03 if kind == CLASSIFICATION else 3.0)
+
+
+def test_the_frontier_forgets_less_than_finetuning(story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    held: dict[str, tuple[float, float]] = {}
+    for strategy in ("frontier", "finetune"):
+        result = train(tmp_path / strategy, policy(kind, strategy=strategy, forgetting_budget=1.0), inputs, champion)
+        end = result.frontier[-1]
+        held[strategy] = (end.new, end.former)
+    worse = held["finetune"][1] - held["frontier"][1]
+    assert worse < -0.02 if kind == CLASSIFICATION else worse > 2.0
+
+
+def test_the_written_weights_are_the_chosen_point_of_the_frontier(story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    result = train(tmp_path / "out", policy(kind, forgetting_budget=1.0), inputs, champion)
+    encoder = load_encoder(tmp_path / "out")
+    samples = read_samples(inputs / "validation.parquet", policy(kind).task)
+    coded = encoders.encode(encoder, samples)
+    with torch.no_grad():
+        module = build(encoder, load_tensors(tmp_path / "out" / MODEL)).eval()
+        outputs = module(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)).numpy()
+    if kind == CLASSIFICATION:
+        found = np.mean(outputs.argmax(axis=1) == coded.targets)
+    else:
+        found = np.mean(np.abs(outputs[:, 0] - coded.targets)) * encoder.target_scale
+    chosen = next(p for p in result.frontier if p.alpha == result.alpha)
+    assert found == pytest.approx(chosen.new, rel=1e-5)
+
+
+def test_nothing_to_gain_is_no_challenger_and_says_why(story, tmp_path: Path):
+    kind, _, champion, _ = story
+    same = collect(
+        tmp_path / "in",
+        train=world(kind, 200, 3),
+        validation=world(kind, 300, 2),
+        replay=world(kind, 800, 1),
+        replay_validation=world(kind, 300, 2),
+    )
+    rules = policy(kind, epochs=1, optimizer={"learning_rate": 1e-12}, forgetting_budget=0.0)
+    result = train(tmp_path / "out", rules, same, champion)
+    if not result.challenger:
+        assert result.alpha == 0.0
+        assert "no challenger" in result.reason and any(figure.isdigit() for figure in result.reason)
+    assert (tmp_path / "out" / MODEL).exists() == result.challenger
+
+
+def test_a_budget_that_no_point_keeps_rejects_with_figures(tmp_path: Path):
+    kind = CLASSIFICATION
+    champion = first(tmp_path, kind)
+
+    def reverse(columns: dict[str, list[object]]) -> None:
+        columns["_label"] = ["UP" if label == "DOWN" else "DOWN" for label in columns["_label"]]
+
+    inputs = collect(
+        tmp_path / "in",
+        train=world(kind, 800, 3, edit=reverse),
+        validation=world(kind, 60, 4, edit=reverse),
+        replay=world(kind, 100, 1),
+        replay_validation=world(kind, 2000, 2),
+    )
+    rules = policy(kind, forgetting_budget=0.0, replay={"share": 0.0}, epochs=10, optimizer={"learning_rate": 0.01})
+    result = train(tmp_path / "out", rules, inputs, champion)
+    freest = max(result.frontier, key=lambda p: p.new)
+    assert not freest.inside_budget and freest.new > result.frontier[0].new + 0.2
+    assert result.alpha < freest.alpha
+
+
+def set_labels(*labels: object) -> Edit:
+    def edit(columns: dict[str, list[object]]) -> None:
+        n = len(columns["_label"])
+        columns["_label"] = [labels[i % len(labels)] for i in range(n)]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("n", "edit", "said"),
+    [
+        (10, None, "10 labelled samples"),
+        (0, None, "0 labelled samples"),
+        (300, set_labels("UP"), "all 300 labels are 'UP'"),
+        (300, set_labels(None), "0 labelled samples.*300 of 300 new samples have no usable label"),
+    ],
+)
+def test_data_nothing_can_be_learned_from_are_rejected_in_words(n: int, edit: Edit | None, said: str, tmp_path: Path):
+    table = world(CLASSIFICATION, n, 1, edit=edit)
+    inputs = collect(tmp_path / "in", train=table, validation=world(CLASSIFICATION, 50, 2))
+    result = train(tmp_path / "out", policy(CLASSIFICATION), inputs)
+    assert not result.challenger
+    assert re.search(said, result.reason)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("kind", [CLASSIFICATION, REGRESSION])
+@pytest.mark.parametrize("strategy", ["frontier", "finetune", "scratch"])
+def test_wild_values_never_reach_the_weights(kind: str, strategy: str, tmp_path: Path):
+    champion = first(tmp_path, kind)
+
+    def spoil(columns: dict[str, list[object]]) -> None:
+        columns["x"][:6] = [1e30, -1e30, float("inf"), float("-inf"), float("nan"), 1e308]
+        columns["big"] = [None] * len(columns["big"])
+        columns["flat"] = [7e300] * len(columns["flat"])
+        columns["colour"][:3] = ["", "unheard of", "a" * 4000]
+        if kind == REGRESSION:
+            columns["_label"][:3] = [1e30, float("inf"), float("nan")]
+
+    inputs = collect(
+        tmp_path / "in",
+        train=world(kind, 400, 3, edit=spoil),
+        validation=world(kind, 100, 4),
+        replay=world(kind, 300, 1, edit=spoil),
+        replay_validation=world(kind, 100, 2),
+    )
+    result = train(tmp_path / "out", policy(kind, strategy=strategy, forgetting_budget=9.0), inputs, champion)
+    if result.challenger:
+        for file in (MODEL, IMPORTANCE):
+            assert all(bool(torch.isfinite(v).all()) for v in load_tensors(tmp_path / "out" / file).values())
+    assert all(np.isfinite(point.new) for point in result.frontier)
+
+
+def test_rows_of_classes_the_champion_does_not_know_are_left_out_and_counted(tmp_path: Path):
+    champion = first(tmp_path, CLASSIFICATION)
+
+    def stranger(columns: dict[str, list[object]]) -> None:
+        columns["_label"][:40] = ["SIDEWAYS"] * 40
+
+    inputs = collect(
+        tmp_path / "in",
+        train=world(CLASSIFICATION, 400, 3, turned=True, edit=stranger),
+        validation=world(CLASSIFICATION, 100, 4, turned=True, edit=stranger),
+    )
+    result = train(tmp_path / "out", policy(CLASSIFICATION), inputs, champion)
+    assert "40 new samples of unknown classes ['SIDEWAYS']" in result.reason
+    assert result.classes == ("DOWN", "UP")
+
+
+def test_a_run_without_validation_part_lets_the_newest_samples_judge(tmp_path: Path):
+    inputs = collect(tmp_path / "in", train=world(CLASSIFICATION, 600, 1))
+    result = train(tmp_path / "out", policy(CLASSIFICATION), inputs)
+    assert result.challenger and "the newest samples judge" in result.reason
+
+
+def test_a_file_without_a_feature_is_an_input_error(tmp_path: Path):
+    inputs = collect(tmp_path / "in", train=world(CLASSIFICATION, 100, 1).drop_columns(["x"]))
+    with pytest.raises(InputError, match=r"train.parquet lacks the columns \['x'\]"):
+        train(tmp_path / "out", policy(CLASSIFICATION), inputs)
+
+
+def test_a_champion_whose_weights_do_not_fit_is_an_input_error(story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in (IMPORTANCE, "encoder.json"):
+        (broken / file).write_bytes((champion / file).read_bytes())
+    with pytest.raises(InputError, match=r"model.safetensors of broken"):
+        train(tmp_path / "out", policy(kind), inputs, broken)
+
+
+def rows_for(encoder: Encoder, n: int, seed: int) -> Rows:
+    generator = torch.Generator().manual_seed(seed)
+    codes = [torch.randint(0, code.codes, (n,), generator=generator) for code in encoder.categories]
+    numbers = torch.randn(n, 2 * len(encoder.numbers), generator=generator)
+    targets = torch.randint(0, 3, (n,), generator=generator) if encoder.classes else numbers[:, 0].clone()
+    return Rows(torch.stack(codes, dim=1), numbers, targets)
+
+
+def small(task: TaskKind, classes: tuple[str, ...]) -> Encoder:
+    number = NumberCode(name="x", mean=0, scale=1, constant=False)
+    vocabulary = ("a", "b", "c")
+    codes = tuple(CategoryCode(name=name, vocabulary=vocabulary, width=3) for name in ("u", "v"))
+    return Encoder(task=task, numbers=(number, number), categories=codes, classes=classes, hidden=(7, 5))
+
+
+def looped(module: tabular_mlp.TabularMlp, rows: Rows, task: TaskKind) -> dict[str, torch.Tensor]:
+    """The definition: one sample at a time, one class at a time, by autograd."""
+    total = {name: torch.zeros_like(value) for name, value in module.named_parameters()}
+    with torch.no_grad():
+        variance = (module(rows.codes, rows.numbers)[:, 0] - rows.targets).var(correction=0)
+    for place in range(rows.size):
+        output = module(rows.codes[place : place + 1], rows.numbers[place : place + 1])[0]
+        terms = list(zip(output.log_softmax(0), output.softmax(0).detach(), strict=True))
+        if task is TaskKind.REGRESSION:
+            terms = [(output[0], 1.0 / variance)]
+        for term, weight in terms:
+            module.zero_grad()
+            term.backward(retain_graph=True)
+            for name, value in module.named_parameters():
+                total[name] += weight * value.grad**2 / rows.size
+    return total
+
+
+@pytest.mark.parametrize(("task", "classes"), [(TaskKind.CLASSIFICATION, ("p", "q", "r")), (TaskKind.REGRESSION, ())])
+def test_the_fisher_by_hooks_is_that_of_a_loop_over_samples(task: TaskKind, classes: tuple[str, ...]):
+    torch.manual_seed(0)
+    encoder = small(task, classes)
+    module, rows = build(encoder).eval(), rows_for(encoder, 40, 1)
+    by_hooks = importance.fisher(module, rows, task, torch.Generator().manual_seed(0))
+    by_loop = looped(module, rows, task)
+    for name, value in by_loop.items():
+        torch.testing.assert_close(by_hooks[name], value, rtol=1e-4, atol=1e-8)
+
+
+def test_the_fisher_over_drawn_labels_points_the_way_of_the_exact_one(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    encoder = small(TaskKind.CLASSIFICATION, ("p", "q", "r", "s"))
+    module, rows = build(encoder).eval(), rows_for(encoder, 3000, 1)
+    exact = importance.fisher(module, rows, encoder.task, torch.Generator())
+    monkeypatch.setattr(importance, "EXACT_CLASSES", 3)
+    drawn = importance.fisher(module, rows, encoder.task, torch.Generator().manual_seed(0))
+    a, b = (torch.cat([f[name].flatten() for name in sorted(f)]) for f in (exact, drawn))
+    assert float(torch.nn.functional.cosine_similarity(a, b, dim=0)) > 0.99
+    assert float(b.sum() / a.sum()) == pytest.approx(1.0, abs=0.1)
+
+
+def test_carried_importance_is_a_discounted_sum_and_its_mean_keeps_the_unit():
+    old = importance.carry(None, {"w": torch.tensor([2.0])})
+    new = importance.carry(old, {"w": torch.tensor([4.0])})
+    assert float(new["w"]) == pytest.approx(importance.MEMORY * 2.0 + 4.0)
+    assert 2.0 < float(importance.per_sample(new)["w"]) < 4.0
+
+
+def test_a_grown_champion_answers_as_before(tmp_path: Path):
+    champion = first(tmp_path, CLASSIFICATION)
+
+    def move(columns: dict[str, list[object]]) -> None:
+        columns["flat"] = [float(i % 9) for i in range(len(columns["flat"]))]
+        columns["gone"] = [float(i % 5) for i in range(len(columns["gone"]))]
+        columns["colour"][:100] = ["violet"] * 100
+
+    new = collect(tmp_path / "in", train=world(CLASSIFICATION, 400, 5, edit=move)) / "train.parquet"
+    samples = read_samples(new, policy(CLASSIFICATION).task)
+    former = read_samples(tmp_path / "first" / "train.parquet", policy(CLASSIFICATION).task)
+    before = load_encoder(champion)
+    after = encoders.grow(before, samples)
+    assert "violet" in after.categories[0].vocabulary
+    assert [code.constant for code in after.numbers] == [False] * 4
+    weights = load_tensors(champion / MODEL)
+    modules = [build(before, weights), build(after, tabular_mlp.grow(before, after, weights, fill=True))]
+    answers: list[torch.Tensor] = []
+    for encoder, module in zip((before, after), modules, strict=True):
+        coded = encoders.encode(encoder, former)
+        with torch.no_grad():
+            answers.append(module.eval()(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)))
+    torch.testing.assert_close(*answers, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,144 @@
+"""Putting a check together."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from math import log, sqrt
+
+import numpy as np
+import pytest
+
+from maintainer.domain.evidence import DriftScore
+from maintainer.domain.policy import Policy
+from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.sample import ColumnKind, Window
+from maintainer.monitor.check import Measured, Seen, assemble, quality, requests, sample_error
+from maintainer.monitor.exchange import DriftReply, DriftRequest
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+WINDOW = Window.before(NOW, timedelta(days=7))
+
+
+def policy(**checks: object) -> Policy:
+    features = {"a": {"type": "number"}, "b": {"type": "number"}, "c": {"type": "category"}}
+    task = {"kind": "tabular-classification", "features": features, "label": "y"}
+    return Policy.model_validate({"version": 1, "model": "m", "task": task, "checks": checks})
+
+
+def seen(rows: int = 1000, **more: object) -> Seen:
+    return Seen("v1", NOW, WINDOW, WINDOW, 5000, rows, **more)  # pyright: ignore
+
+
+def profile(rows: int = 1000, present: int | None = None, names: str = "abc") -> dict[str, ColumnCounts]:
+    there = rows if present is None else present
+    kinds = {"a": ColumnKind.NUMBER, "b": ColumnKind.NUMBER}
+    found = {n: ColumnCounts(kinds.get(n, ColumnKind.CATEGORY), rows, 0, (rows,), words=("x",)) for n in names}
+    found["prediction"] = ColumnCounts(ColumnKind.CATEGORY, rows, rows - there, (there,) if there else ())
+    return found
+
+
+def reply(*scores: tuple[str, str, float]) -> DriftReply:
+    return DriftReply(scores=tuple(DriftScore(c, kind, "psi", score, 0.1) for c, kind, score in scores))
+
+
+def test_all_inputs_and_the_answer_are_compared_with_the_policys_method_and_threshold():
+    asked = requests(policy(drift={"method": {"a": "psi"}, "threshold": {"b": 0.4}}), seen(), profile(), profile())
+    assert asked is not None
+    assert [(p.name, p.method, p.threshold) for p in asked.columns] == [
+        ("a", "psi", 0.1),
+        ("b", "auto", 0.4),
+        ("c", "auto", 0.1),
+        ("prediction", "auto", 0.1),
+    ]
+    assert DriftRequest.model_validate_json(asked.model_dump_json()) == asked
+
+
+def test_columns_that_the_policy_does_not_list_are_left_out():
+    asked = requests(policy(drift={"columns": ["b"]}), seen(), profile(), profile(present=0))
+    assert asked is not None
+    assert [p.name for p in asked.columns] == ["b"]
+
+
+def test_too_few_rows_give_no_drift_evidence_and_a_note_with_both_numbers():
+    rules = policy(window={"min_samples": 500})
+    assert requests(rules, seen(499), profile(), profile(499)) is None
+    evidence = assemble(rules, seen(499), None, Measured())
+    assert not evidence.scores
+    assert not [name for name in evidence.values if name.startswith("drift.")]
+    assert any("499" in note and "500" in note for note in evidence.notes)
+
+
+def test_a_column_counts_once_whether_its_values_or_its_gaps_drifted():
+    found = reply(("a", "value", 0.5), ("a", "missing", 0.6), ("b", "value", 0.0), ("b", "missing", 0.3))
+    evidence = assemble(policy(), seen(), reply(*((s.column, s.kind, s.score) for s in found.scores)), Measured())
+    assert evidence.values["drift.share"] == 1.0
+    assert evidence.values["drift.score.a"] == 0.5
+    assert evidence.values["drift.missing.b"] == 0.3
+
+
+def test_weights_count_in_the_share_of_drifted_columns():
+    found = reply(("a", "value", 0.5), ("b", "value", 0.0), ("c", "value", 0.0))
+    rules = policy(drift={"weights": {"a": 6.0}})
+    assert assemble(rules, seen(), found, Measured()).values["drift.share"] == pytest.approx(6 / 8)
+
+
+def test_the_answers_drift_is_evidence_of_its_own_and_no_part_of_the_share():
+    found = reply(("a", "value", 0.0), ("prediction", "value", 0.9), ("prediction", "missing", 0.9))
+    evidence = assemble(policy(), seen(), found, Measured())
+    assert evidence.values["drift.prediction"] == 0.9
+    assert evidence.values["drift.share"] == 0.0
+    assert "drift.missing.prediction" not in evidence.values
+
+
+def test_a_score_on_the_threshold_is_not_past_it():
+    assert assemble(policy(), seen(), reply(("a", "value", 0.1)), Measured()).values["drift.share"] == 0.0
+
+
+def test_a_sample_brings_its_bound_and_says_so():
+    evidence = assemble(policy(), seen(10**6, sample_rows=20_000), reply(("a", "value", 0.0)), Measured())
+    assert evidence.sample_error == pytest.approx(sqrt(log(40) / 40_000))
+    assert sample_error(20_000) == pytest.approx(0.0096, abs=1e-4)
+    assert any("20000 of 1000000" in note for note in evidence.notes)
+
+
+def test_facts_counted_elsewhere_and_quality_are_evidence_too():
+    measured = quality(policy(), np.asarray(["x", "y"], dtype=object), np.asarray(["x", "x"], dtype=object))
+    evidence = assemble(policy(), seen(facts={"labels.new": 7.0}), None, measured)
+    assert evidence.values["labels.new"] == 7.0
+    assert evidence.values["quality.accuracy"] == 0.5
+
+
+def test_classes_without_probabilities_give_accuracy_and_f1_and_a_note_for_the_rest():
+    labels, answers = (np.asarray(list(text), dtype=object) for text in ("aabbc", "aabcc"))
+    rules = policy(quality={"metrics": ["accuracy", "f1_macro", "ece"]})
+    found = quality(rules, labels, answers)
+    assert {m.name: (round(m.value, 4), m.n) for m in found.metrics} == {
+        "accuracy": (0.8, 5),
+        "f1_macro": (round((1 + 2 / 3 + 2 / 3) / 3, 4), 5),
+    }
+    assert len(found.notes) == 1
+    assert "ece" in found.notes[0]
+    assert not quality(policy(), labels, answers).notes
+
+
+def test_no_labels_yet_is_a_note_and_no_number():
+    nothing = np.asarray([], dtype=object)
+    found = quality(policy(), nothing, nothing)
+    assert not found.metrics
+    assert "label" in found.notes[0]
+
+
+def test_regression_is_measured_on_the_pairs_that_are_finite():
+    task = {"kind": "tabular-regression", "features": {"a": {"type": "number"}}, "label": "y"}
+    rules = Policy.model_validate({"version": 1, "model": "m", "task": task})
+    found = quality(rules, np.asarray([1.0, 2.0, np.nan]), np.asarray([1.0, 4.0, 0.0]))
+    by_name = {m.name: m for m in found.metrics}
+    assert by_name["mae"].value == 1.0
+    assert by_name["rmse"].value == pytest.approx(sqrt(2))
+    assert by_name["mae"].n == 2
+
+
+def test_the_daemons_side_loads_neither_evidently_nor_pandas():
+    code = "import sys, maintainer.monitor.check; print({'evidently', 'pandas', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"
