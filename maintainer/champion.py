@@ -75,9 +75,9 @@ class Model:
             return self._none()
         try:
             if not self.classes:
-                values = self._session.run(["value"], feeds)[0]
+                values = self._session.run(["_value"], feeds)[0]
                 return Answers(self.version, np.asarray(values, np.float64), None, ())
-            labels, probabilities = self._session.run(["label", "probabilities"], feeds)
+            labels, probabilities = self._session.run(["_label", "_probabilities"], feeds)
         except ORT_ERRORS as error:
             raise InputError(f"version {self.version} cannot answer: {error}") from error
         return Answers(self.version, np.asarray(labels, object), np.asarray(probabilities, np.float64), self.classes)

@@ -39,6 +39,10 @@ class BusyError(StoreError):
     """Another process owns the database."""
 
 
+class NewerError(StoreError):
+    """A database was written by a newer version of the program."""
+
+
 class ChildError(MaintainerError):
     """A child process ended without a result: it died, hung or ran out of memory."""
 

@@ -1,1 +1,1 @@
-"""History replayed through a policy with a simulated clock; in: a policy and a file, out: what the daemon would have done."""
+"""History replayed under a simulated clock; in: a policy and a file, out: what the daemon would have done with it."""

@@ -64,7 +64,8 @@ def conclude(replay: Replay) -> Outcome:
 def _overall(replay: Replay) -> dict[str, float]:
     labels = np.concatenate(replay.labels)
     return {
-        name: score(replay.task, replay.metric, labels, np.concatenate(values)) for name, values in replay.answers.items()
+        name: score(replay.task, replay.metric, labels, np.concatenate(values))
+        for name, values in replay.answers.items()
     }
 
 
@@ -76,7 +77,8 @@ def _view(replay: Replay, outcome: Outcome) -> BacktestView:
     return BacktestView(
         **{name: outcome[name] for name in same},
         timeline=tuple(
-            (line.at, line.static, line.maintained, line.no_change, line.drift_share, line.rows) for line in replay.lines
+            (line.at, line.static, line.maintained, line.no_change, line.drift_share, line.rows)
+            for line in replay.lines
         ),
         events=_events(replay),
         r_table=[[*row, *([None] * (size - len(row)))] for row in replay.periods.table],
@@ -104,5 +106,3 @@ def _notes(replay: Replay) -> tuple[str, ...]:
         "Each sample was answered before its label could be learned from (prequential).",
         f"Labels came {delay} after the end of their step." if delay else "Labels came at the end of their step.",
     )
-
-

@@ -38,7 +38,9 @@ class Periods:
         """Add a new champion and the holdout that judged it."""
         table = pq.read_table(holdout)
         self.periods.append(Period(table, np.array(table["_label"].to_pylist())))
-        self.table.append([score(self.task, self.metric, p.labels, model.predict(p.table).answers) for p in self.periods])
+        self.table.append(
+            [score(self.task, self.metric, p.labels, model.predict(p.table).answers) for p in self.periods]
+        )
 
     @property
     def backward_transfer(self) -> float | None:

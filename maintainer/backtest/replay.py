@@ -188,7 +188,12 @@ def _late_labels(replay: Replay, step: Step) -> Ingested:
 
 
 def _write(
-    context: Context, policy: Policy, stream: Stream, step: Step, answers: NDArray[Any] | None = None, labels: bool = True
+    context: Context,
+    policy: Policy,
+    stream: Stream,
+    step: Step,
+    answers: NDArray[Any] | None = None,
+    labels: bool = True,
 ) -> Batch:
     path = context.scratch() / "step.parquet"
     stream.write(step, path, answers, labels)
@@ -197,9 +202,7 @@ def _write(
     return Batch(context.schema(policy), path, "parquet", f"{step.start:%Y-%m-%dT%H:%M}", context.clock(), version)
 
 
-def _tick(
-    replay: Replay, step: Step, labels: NDArray[Any], answers: dict[str, NDArray[Any]], version: str
-) -> Line:
+def _tick(replay: Replay, step: Step, labels: NDArray[Any], answers: dict[str, NDArray[Any]], version: str) -> Line:
     context, model = replay.operations.context, replay.plan.policy.model
     before = {record.id for record in context.control.runs(model)}
     sentences = replay.operations.tick_model(context.policy(model))

@@ -68,10 +68,10 @@ class Api:
         runner = ThreadPoolExecutor(1, "run")
         operations = Operations(context, runner)
         operations.recover()
-        self._close += [owner.release, context.close, lambda: runner.shutdown(cancel_futures=True), context.stopping.set]
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=create_app(operations)), base_url="http://maintainer", timeout=None
-        )
+        self._close += [owner.release, context.close]
+        self._close += [lambda: runner.shutdown(cancel_futures=True), context.stopping.set]
+        transport = httpx.ASGITransport(app=create_app(operations))
+        return httpx.AsyncClient(transport=transport, base_url="http://maintainer", timeout=None)
 
     def get(self, path: str, **query: str | None) -> Any:
         """Return the JSON of a GET."""

@@ -13,6 +13,9 @@ from maintainer.cli.app import Json, Model, settings
 
 Files = Annotated[list[Path], typer.Argument(help="Files (parquet, csv, jsonl); - for JSON lines on standard input.")]
 
+FailOnDrift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit status 3 when a column drifted.")]
+WithEvidently = Annotated[bool, typer.Option("--evidently", help="Write Evidently's own report too (slow, 4 MB).")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the root."""
@@ -48,14 +51,15 @@ def _send(model: str, files: list[Path], what: str, as_json: bool) -> None:
             found.append({"file": str(file), **done})
     say.answer(found[0] if len(found) == 1 else found, as_json, lambda _: _tell_taken(found))
     if any(done["quarantined"] or done["labels_quarantined"] for done in found):
-        say.note("some rows were quarantined: `maintainer status` counts them, table quarantine of samples.duckdb has why")
+        say.note("some rows were quarantined: `maintainer status` counts them, table quarantine says why")
 
 
 def _tell_taken(found: list[dict[str, Any]]) -> None:
     for done in found:
         words = [f"{done[k]} {k.replace('_', ' ')}" for k in ("stored", "duplicate", "quarantined", "labels")]
         words += [f"{done[k]} {k.replace('_', ' ')}" for k in ("labels_quarantined", "unmatched") if done[k]]
-        words += [f"{k.replace('_', ' ')}: {', '.join(done[k])}" for k in ("unknown_columns", "absent_columns") if done[k]]
+        listed = [k for k in ("unknown_columns", "absent_columns") if done[k]]
+        words += [f"{k.replace('_', ' ')}: {', '.join(done[k])}" for k in listed]
         print(f"{done['file']}: {', '.join(words)}")
 
 
@@ -84,8 +88,8 @@ def predict(
 
 def check(
     model: Model,
-    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit status 3 when a column drifted.")] = False,
-    evidently: Annotated[bool, typer.Option("--evidently", help="Write Evidently's own report too (slow, 4 MB).")] = False,
+    fail_on_drift: FailOnDrift = False,
+    evidently: WithEvidently = False,
     as_json: Json = False,
 ) -> None:
     """Check a model for drift and quality now; starts no run.
@@ -110,7 +114,8 @@ def _tell_check(found: dict[str, Any]) -> None:
     for score in sorted(found["evidence"]["scores"], key=lambda s: s["threshold"] - s["score"])[:20]:
         mark = "drifted" if score["score"] > score["threshold"] else "ok"
         kind = "" if score["kind"] == "value" else f" ({score['kind']})"
-        print(f"  {score['column'] + kind:24} {score['method']:14} {score['score']:8.4f} of {score['threshold']:g}  {mark}")
+        limit = f"{score['score']:8.4f} of {score['threshold']:g}"
+        print(f"  {score['column'] + kind:24} {score['method']:14} {limit}  {mark}")
     for metric in found["evidence"]["metrics"]:
         print(f"  {metric['name']:24} {metric['value']:.4f} on {metric['n']} labelled samples")
     for remark in found["notes"]:

@@ -108,6 +108,7 @@ def show(model: Model, as_json: Json = False) -> None:
         about = [problem for problem in problems if model in problem]
         if about:
             raise PolicyError(about)
-        raise RefusedError(f"no policy for {model!r} in {settings().policies}; it has {', '.join(sorted(found)) or 'none'}")
+        have = ", ".join(sorted(found)) or "none"
+        raise RefusedError(f"no policy for {model!r} in {settings().policies}; it has {have}")
     policy = found[model]
     say.answer(policy.model_dump(mode="json", by_alias=True), as_json, lambda _: print(to_yaml(policy), end=""))

@@ -74,7 +74,7 @@ def _teller(tell: Any, total: int) -> Any:
 
 def _tell(found: dict[str, Any]) -> None:
     better = "higher" if found["higher_is_better"] else "lower"
-    print(f"{found['model']}: {found['metric']} on {found['rows']} samples after the bootstrap share ({better} is better)")
+    print(f"{found['model']}: {found['metric']} on {found['rows']} samples after the bootstrap ({better} is better)")
     for name, words in (
         ("static", "first champion, left alone"),
         ("maintained", "champion in force"),
@@ -82,10 +82,12 @@ def _tell(found: dict[str, Any]) -> None:
     ):
         print(f"  {name:12} {found[name]:.4f}  {words}")
     print(
-        f"  {found['checks']} checks, {found['triggers']} triggered, {found['runs']} runs: {found['promotions']} promoted, "
-        f"{found['rejections']} rejected, {found['failures']} failed; training took {found['train_seconds']:.1f} s"
+        f"  {found['checks']} checks, {found['triggers']} triggered, {found['runs']} runs:"
+        f" {found['promotions']} promoted, {found['rejections']} rejected, {found['failures']} failed;"
+        f" training took {found['train_seconds']:.1f} s"
     )
-    for name, words in (("bwt", "backward transfer"), ("forgetting", "forgetting"), ("negative_flip_rate", "negative flips")):
+    told = (("bwt", "backward transfer"), ("forgetting", "forgetting"), ("negative_flip_rate", "negative flips"))
+    for name, words in told:
         if found[name] is not None:
             print(f"  {words}: {found[name]:+.4f}")
     print(f"  report: {found['report']}")

@@ -1,1 +1,1 @@
-"""Where a heavy phase runs: a child process of this machine; in: a command and its limits, out: files or one line of JSON."""
+"""Where heavy work runs: child processes of this machine; in: a command, its limits; out: files or a line of JSON."""

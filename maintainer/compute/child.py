@@ -93,15 +93,19 @@ def _wait(child: subprocess.Popen[bytes], job: Job, stopping: threading.Event) -
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
+    """Kill what is left of the child's process group, of which it may be the first to have gone."""
+    try:
         os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    except ProcessLookupError:  # nobody is left
+        return
+    child.wait()
 
 
 def _said(job: Job, status: int) -> Exception:
     tail = job.log.read_text(errors="replace")[-TAIL:].strip()
     if status == DELIBERATE:
         return InputError(tail.splitlines()[-1] if tail else f"{job.module} refused its input")
-    if status in (OUT_OF_MEMORY, -signal.SIGKILL):
+    aborted = status == -signal.SIGABRT and "bad_alloc" in tail  # C++ has no other way to say so
+    if status in (OUT_OF_MEMORY, -signal.SIGKILL) or aborted:
         return ChildError(f"{job.module} ran out of memory or was killed; its limit is {job.memory_bytes >> 20} MiB")
     return ChildError(f"{job.module} ended with status {status}; {job.log} ends with: {tail}")

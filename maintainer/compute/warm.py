@@ -10,21 +10,41 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from maintainer.compute.child import environment
-from maintainer.errors import ChildError, InputError
+from maintainer.errors import ChildError, InputError, InterruptedRunError
+
+SLICE_SECONDS = 0.2  # of waiting, between two looks at whether to go on
+
+
+def nothing() -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer is waited for, what ends the wait early, and who is told that it is only a wait."""
+
+    seconds: float
+    stopping: threading.Event = field(default_factory=threading.Event)
+    alive: Callable[[], None] = nothing  # called several times a second
 
 
 class WarmChild:
     """The check worker's owner; calls take turns."""
 
-    def __init__(self, module: str, log: Path, timeout_seconds: float, threads: int = 1) -> None:
-        self._module, self._log, self._timeout, self._threads = module, log, timeout_seconds, threads
+    def __init__(self, module: str, log: Path, patience: Patience, threads: int = 1) -> None:
+        self._module, self._log, self._patience, self._threads = module, log, patience, threads
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._used = time.monotonic()
+        # A child that asks to die with its parent dies with the thread that made it: this one stays.
+        self._spawner = ThreadPoolExecutor(1, "spawn")
 
     def ask(self, task: str, request: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to one request.
@@ -32,15 +52,18 @@ class WarmChild:
         Raises:
             InputError: the worker refused the request; the message is its own.
             ChildError: the worker died or did not answer in time; the next call starts a fresh one.
+            InterruptedRunError: the program is stopping; the worker is gone.
         """
         with self._lock:
-            self._used = time.monotonic()
-            child = self._living()
             try:
-                answer = self._exchange(child, json.dumps({"task": task, "request": request}))
-            except (OSError, ChildError) as error:
+                self._go_on(task)
+                answer = self._exchange(self._living(), json.dumps({"task": task, "request": request}).encode() + b"\n")
+            except (OSError, ValueError, ChildError) as error:
                 self._end()
                 raise ChildError(f"the check worker failed at {task}: {error}; see {self._log}") from error
+            except BaseException:  # half an exchange would be taken for the next one's answer
+                self._end()
+                raise
             self._used = time.monotonic()
         if "refused" in answer:
             raise InputError(str(answer["refused"]))
@@ -56,39 +79,59 @@ class WarmChild:
                 self._lock.release()
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker; no request is answered from now on."""
+        self._patience.stopping.set()
         with self._lock:
             self._end()
+        self._spawner.shutdown()
 
     def _living(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
             self._end()
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("ab") as log:
-                self._child = subprocess.Popen(
-                    [sys.executable, "-m", self._module],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=environment(self._threads),
-                    start_new_session=True,
-                )
+            self._child = self._spawner.submit(self._spawn).result()
         return self._child
 
-    def _exchange(self, child: subprocess.Popen[bytes], line: str) -> dict[str, Any]:
-        source, sink = _pipes(child)
-        sink.write(line.encode() + b"\n")
-        sink.flush()
-        deadline, found = time.monotonic() + self._timeout, b""
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(self._threads),
+                start_new_session=True,
+            )
+        os.set_blocking(_pipes(child)[1].fileno(), False)
+        return child
+
+    def _exchange(self, child: subprocess.Popen[bytes], line: bytes) -> dict[str, Any]:
+        source, sink = (pipe.fileno() for pipe in _pipes(child))
+        deadline, left, found = time.monotonic() + self._patience.seconds, memoryview(line), bytearray()
         while not found.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([source], [], [], left)[0]:
-                raise ChildError(f"no answer within {self._timeout:.0f} s")
-            piece = os.read(source.fileno(), 1 << 20)
-            if not piece:
-                raise ChildError(f"it ended with status {child.wait()}")
-            found += piece
+            readable, writable = self._wait(source, [sink] if left else [], deadline)
+            if writable:
+                left = left[os.write(sink, left) :]
+            if readable:
+                piece = os.read(source, 1 << 20)
+                if not piece:
+                    raise ChildError("it ended without an answer")
+                found += piece
         return json.loads(found)
+
+    def _wait(self, source: int, sinks: list[int], deadline: float) -> tuple[bool, bool]:
+        """Return whether the child can be read from and written to, as soon as either is so."""
+        while (left := deadline - time.monotonic()) > 0:
+            self._go_on("a request")
+            readable, writable, _ = select.select([source], sinks, [], min(left, SLICE_SECONDS))
+            if readable or writable:
+                return bool(readable), bool(writable)
+        raise ChildError(f"no answer within {self._patience.seconds:g} s")
+
+    def _go_on(self, what: str) -> None:
+        if self._patience.stopping.is_set():
+            raise InterruptedRunError(f"stopping: the check worker gave up {what}")
+        self._patience.alive()
 
     def _end(self) -> None:
         child, self._child = self._child, None

@@ -39,7 +39,8 @@ def answer_file(context: Context, policy: Policy, path: Path) -> dict[str, Any]:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"answer": row["value"]}
-    shares = {name.removeprefix("probability_"): value for name, value in row.items() if name.startswith("probability_")}
+    prefix = "probability_"
+    shares = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
     if shares:
         answer["probabilities"] = {name: value for name, value in shares.items() if math.isfinite(value)}
     return answer

@@ -112,8 +112,7 @@ class Assembly:
 
     def _promote(self, record: RunRecord, policy: Policy) -> Outcome:
         model_dir = self.settings.models_dir(record.model)
-        now = self.clock()
-        sentence = promote(self.control, model_dir, Finished(record, policy, self.settings.run_dir(record.id), now))
-        self.control.audit(now, "maintainer", "promote", f"{record.model}/{record.version}", f"run {record.id}")
+        finished = Finished(record, policy, self.settings.run_dir(record.id), self.clock())
+        sentence = promote(self.control, model_dir, finished)
         gone = prune(self.control, model_dir, record.model, policy.promotion.keep_versions)
         return Outcome(sentence + (f"; deleted {', '.join(gone)}" if gone else ""), Verdict.PROMOTED)

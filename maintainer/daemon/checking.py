@@ -13,7 +13,7 @@ from maintainer.daemon.context import Context, Profiled
 from maintainer.daemon.reports import report_path
 from maintainer.daemon.starting import next_run
 from maintainer.decide.decision import RunFacts, decide
-from maintainer.decide.triggers import assess, rearm, spend
+from maintainer.decide.triggers import assess_all, spend
 from maintainer.domain.evidence import Decision, Evidence, Finding, TriggerState
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.model import Manifest
@@ -25,7 +25,8 @@ from maintainer.monitor.exchange import DriftReply
 from maintainer.report.check import CheckView, render_check
 from maintainer.report.files import write
 from maintainer.store.control import CheckRecord, RunRecord
-from maintainer.store.profile import edges, profile
+from maintainer.store.database import Connection
+from maintainer.store.profile import Sampled, edges, profile, sampled
 from maintainer.store.windows import Reader
 
 EVIDENTLY_ROWS = 5_000  # of each window, for Evidently's own report
@@ -109,7 +110,7 @@ def gather(subject: Subject) -> Evidence:
     if counts.samples >= policy.checks.window.min_samples:
         for window in (subject.reference, subject.current):
             _fill_answers(subject, window)
-        reply = _compare(subject, seen)
+        seen, reply = _compare(subject, seen)
     return assemble(policy, seen, reply, _quality(subject))
 
 
@@ -144,15 +145,23 @@ def _fill_answers(subject: Subject, window: Window) -> None:
             subject.reader.add_answers(subject.champion.version, answers)
 
 
-def _compare(subject: Subject, seen: Seen) -> DriftReply | None:
+def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
     cuts, reference = _reference_profile(subject)
     with subject.context.database.reading() as db:
-        relation = subject.reader.relation(subject.current, subject.champion.version)
-        current = profile(db, relation, [], _columns(subject), cuts)
+        drawn = _sampled(db, subject, subject.current)
+        current = profile(db, drawn.relation_sql, [], _columns(subject), cuts)
+    if drawn.kept < drawn.rows:
+        seen = replace(seen, sample_rows=drawn.kept)
     request = requests(subject.policy, seen, reference, current)
     if request is None:
-        return None
-    return DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
+        return seen, None
+    return seen, DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
+
+
+def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:
+    """Draw a window: whole, or above max_samples a uniform sample, so that a check costs the same as data grow."""
+    relation = subject.reader.relation(window, subject.champion.version)
+    return sampled(db, relation, [], subject.policy.checks.window.max_samples)
 
 
 def _reference_profile(subject: Subject) -> Profiled:
@@ -161,10 +170,10 @@ def _reference_profile(subject: Subject) -> Profiled:
     known = subject.context.profiles.get(key)
     if known is None:
         columns = _columns(subject)
-        relation = subject.reader.relation(subject.reference, subject.champion.version)
         with subject.context.database.reading() as db:
-            cuts = dict(edges(db, relation, [], columns))
-            known = (cuts, profile(db, relation, [], columns, cuts))
+            drawn = _sampled(db, subject, subject.reference)
+            cuts = dict(edges(db, drawn.relation_sql, [], columns))
+            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts))
         for stale in [k for k in subject.context.profiles if k[0] == key[0]]:
             del subject.context.profiles[stale]
         subject.context.profiles[key] = known
@@ -192,13 +201,8 @@ def _quality(subject: Subject) -> Measured:
 
 def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
     """Hold the evidence against every trigger, each with what it remembers from the last check."""
-    states, known = _states(subject), subject.reader.labels_known()
-    needed, baseline = subject.policy.run.needs.labels, subject.champion.metrics
-    found: list[Finding] = []
-    for trigger in subject.policy.triggers:
-        finding = assess(trigger, evidence.values, states.get(trigger.name, TriggerState()), baseline)
-        found.append(replace(finding, state=rearm(finding.state, known, needed)))
-    return tuple(found)
+    known = subject.reader.labels_known()
+    return assess_all(subject.policy, evidence.values, _states(subject), subject.champion.baseline, known)
 
 
 def _states(subject: Subject) -> dict[str, TriggerState]:
@@ -261,7 +265,7 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
         check_id=checked.id,
         policy_hash=digest,
         history=tuple((at, values.get("drift.share"), values.get(f"quality.{main}")) for at, values in past),
-        baseline=subject.champion.metrics,
+        baseline=subject.champion.baseline,
     )
 
 
@@ -276,7 +280,9 @@ def write_evidently_report(context: Context, check_id: str) -> Path:
         files = {"reference": Path(folder) / "reference.parquet", "current": Path(folder) / "current.parquet"}
         for name, window in (("reference", seen.reference), ("current", seen.current)):
             reader.sample(window, seen.version, EVIDENTLY_ROWS, files[name])
-        columns = [{"name": c.name, "kind": c.kind} for c in (*schema.features, Column(schema.prediction, schema.answer_kind))]
+        columns = [
+            {"name": c.name, "kind": c.kind} for c in (*schema.features, Column(schema.prediction, schema.answer_kind))
+        ]
         request = {name: str(path.absolute()) for name, path in files.items()}
         context.warm.ask("evidently", {**request, "columns": columns, "out": str(out)})
     return out

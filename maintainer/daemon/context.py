@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from maintainer.compute.warm import WarmChild
+from maintainer.compute.warm import Patience, WarmChild, nothing
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash, schema_of
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Schema
 from maintainer.errors import MaintainerError, NotFoundError, PolicyError, StoreError
-from maintainer.policies import load_folder
+from maintainer.policies import load_folder, marks_of
 from maintainer.settings import Settings
 from maintainer.store import artifacts
 from maintainer.store.control import Control
@@ -24,6 +24,7 @@ from maintainer.store.tables import adopt
 
 log = logging.getLogger(__name__)
 
+Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
 Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
 
 
@@ -36,24 +37,29 @@ class Context:
     control: Control
     database: Database
     warm: WarmChild
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event
+    alive: Callable[[], None] = nothing  # tells the watchdog that a long wait is only a wait
     policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
     problems: list[str] = field(default_factory=list[str])  # of policy files that are not in force as they stand
     profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
     adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
+    uploads: set[Path] = field(default_factory=set[Path])  # in the spool, in the hands of a request
+    _read: Marks | None = None  # the policy files as they were when last read
+    _adopting: threading.Lock = field(default_factory=threading.Lock)  # the clock and the API meet here
 
     @classmethod
-    def open(cls, settings: Settings, clock: Callable[[], datetime]) -> Context:
+    def open(cls, settings: Settings, clock: Callable[[], datetime], alive: Callable[[], None] = nothing) -> Context:
         """Open the state directory; samples.duckdb itself is opened when first used."""
-        state = settings.state
+        state, stopping = settings.state, threading.Event()
+        patience = Patience(settings.check_timeout_seconds, stopping, alive)
         return cls(
             settings=settings,
             clock=clock,
             control=Control(state / "control.db"),
             database=Database(state / "samples.duckdb", settings.store_memory_mb, settings.store_threads),
-            warm=WarmChild(
-                "maintainer.daemon.warm", state / "check-worker.log", settings.check_timeout_seconds, settings.threads
-            ),
+            warm=WarmChild("maintainer.daemon.warm", state / "check-worker.log", patience, settings.threads),
+            stopping=stopping,
+            alive=alive,
         )
 
     def close(self) -> None:
@@ -64,8 +70,15 @@ class Context:
         self.control.close()
 
     def load_policies(self) -> list[str]:
-        """Read the policy folder again; an invalid edit keeps the former policy in force. Return what changed."""
+        """Read the policy folder again if a file in it is another; an invalid edit keeps the former policy in force.
+
+        Return what changed.
+        """
+        marks = marks_of(self.settings.policies)
+        if marks == self._read:
+            return []
         found, self.problems = load_folder(self.settings.policies)
+        self._read = marks
         changes: list[str] = []
         for model, policy in found.items():
             if self.policies.get(model) != policy:
@@ -77,6 +90,10 @@ class Context:
                 del self.policies[model]
                 changes.append(f"policy of {model} withdrawn: its file is gone")
         return changes
+
+    def doubt_policies(self) -> None:
+        """Have the policy files read again at the next look, whatever their marks say."""
+        self._read = None
 
     def policy(self, model: str) -> Policy:
         """Return the policy in force of a model, its tables fitting.
@@ -95,9 +112,10 @@ class Context:
             raise NotFoundError(f"no policy for model {model!r} in {self.settings.policies}; it has {have}")
         policy = self.policies[model]
         mark = (model, policy_hash(policy))
-        if mark not in self.adopted:
-            self._adopt(policy, mark[1])
-            self.adopted.add(mark)
+        with self._adopting:
+            if mark not in self.adopted:
+                self._adopt(policy, mark[1])
+                self.adopted.add(mark)
         return policy
 
     def _adopt(self, policy: Policy, digest: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from maintainer.daemon.intake import rebuild
 from maintainer.daemon.operations import Operations
-from maintainer.errors import MaintainerError
+from maintainer.errors import BusyError, MaintainerError, NewerError, StoreError
 from maintainer.store import artifacts
-from maintainer.store.database import set_aside
+from maintainer.store.database import read_everything, set_aside
 
 FREE_BYTES = 1 << 30
 PACKAGES = ("duckdb", "torch", "onnxruntime", "evidently")
@@ -40,12 +41,18 @@ def _disk(held: Operations) -> list[Finding]:
 
 
 def _store(held: Operations) -> list[Finding]:
+    if _unfinished(held).exists():
+        found = "a rebuild was begun and not finished: rows are missing"
+        return [_said("wrong", "samples.duckdb", found, "maintainer doctor --repair")]
     try:
-        with held.context.database.reading() as db:
-            db.execute("select count(*) from batch").fetchone()
+        tables = read_everything(held.context.database)
+    except BusyError as error:
+        return [_said("wrong", "samples.duckdb", str(error), "end the other process")]
+    except NewerError as error:
+        return [_said("wrong", "samples.duckdb", str(error), "install the newer version again")]
     except MaintainerError as error:
         return [_said("wrong", "samples.duckdb", str(error), "maintainer doctor --repair")]
-    return [_said("ok", "samples.duckdb", "opens and answers")]
+    return [_said("ok", "samples.duckdb", f"opens, and all of its {tables} tables can be read")]
 
 
 def _policies(held: Operations) -> list[Finding]:
@@ -70,7 +77,9 @@ def _versions(held: Operations) -> list[Finding]:
         except MaintainerError as error:
             wrong = [str(error)]
         if wrong:
-            found.append(_said("wrong", model, f"champion {serving}: {'; '.join(wrong)}", f"maintainer rollback {model}"))
+            found.append(
+                _said("wrong", model, f"champion {serving}: {'; '.join(wrong)}", f"maintainer rollback {model}")
+            )
         else:
             found.append(_said("ok", model, f"champion {serving} is whole"))
     return found
@@ -85,11 +94,33 @@ def _packages(held: Operations) -> list[Finding]:
 
 
 def repair(held: Operations) -> list[str]:
-    """Set a database aside that will not open, and rebuild it from the files that were taken in."""
-    if all(finding["level"] == "ok" for finding in _store(held)):
-        return ["nothing to repair"]
-    aside = set_aside(held.context.database, held.context.clock())
+    """Set a database aside that cannot be read, and rebuild it from the files that were taken in.
+
+    A rebuild that is cut short is taken up again by the next repair.
+
+    Raises:
+        BusyError: another process has the database.
+        NewerError: a newer version of the program wrote it.
+    """
+    database, unfinished = held.context.database, _unfinished(held)
+    done: list[str] = []
+    try:
+        read_everything(database)
+        if not unfinished.exists():
+            return ["nothing to repair"]
+    except (BusyError, NewerError):
+        raise
+    except StoreError:
+        artifacts.write_text(unfinished, "rebuilding\n")
+        done.append(f"{database.path} set aside as {set_aside(database, held.context.clock()).name}")
     held.context.adopted.clear()
     held.context.profiles.clear()
     held.context.load_policies()
-    return [f"{held.context.database.path} set aside as {aside.name}", *rebuild(held.context)]
+    done += rebuild(held.context)
+    unfinished.unlink()
+    return done
+
+
+def _unfinished(held: Operations) -> Path:
+    """Return the file that is there while samples.duckdb is being rebuilt."""
+    return held.context.database.path.with_suffix(".rebuilding")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
 
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy
 from maintainer.errors import InputError, StoreError
-from maintainer.ingest.inbox import Dropped, arrived, inbox_below, put_away, scan
+from maintainer.ingest import names
+from maintainer.ingest.inbox import Dropped, inbox_below, put_away, scan
 from maintainer.store import artifacts
-from maintainer.store.intake import Batch, Ingested, ingest_labels, ingest_samples, quarantine_file
+from maintainer.store.batch import Batch, Ingested
+from maintainer.store.intake import ingest_labels, ingest_samples
+from maintainer.store.quarantine import quarantine_file
 from maintainer.store.reading import format_of
 from maintainer.store.taking import ingest
+
+TAKERS = {names.ANY: ingest, names.SAMPLES: ingest_samples, names.LABELS: ingest_labels}
 
 
 def batch_of(context: Context, policy: Policy, path: Path, source: str, declared: str = "auto") -> Batch:
@@ -25,18 +31,42 @@ def batch_of(context: Context, policy: Policy, path: Path, source: str, declared
     return Batch(context.schema(policy), path, form, source, context.clock(), champion)
 
 
-def upload_path(context: Context, folder: str, name: str) -> Path:
-    """Return where an upload of this name is written before it is acknowledged; the name cannot leave the spool."""
+@contextmanager
+def upload(context: Context, folder: str, name: str, labels: bool = False) -> Generator[Path]:
+    """Give the path where an upload is written before it is acknowledged; the name cannot leave the spool.
+
+    Until the block ends the clock leaves the file alone; what was received in part only is removed then.
+
+    Raises:
+        InputError: the name cannot be that of a file.
+    """
+    path = _upload_path(context, folder, name, labels)
+    context.uploads.add(path)
+    try:
+        yield path
+    finally:
+        context.uploads.discard(path)
+        partial_of(path).unlink(missing_ok=True)
+
+
+def _upload_path(context: Context, folder: str, name: str, labels: bool) -> Path:
     spool = context.settings.state / "spool" / folder
+    file_name = names.spool_name(name, names.LABELS if labels else names.SAMPLES)
     try:
         spool.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{spool} cannot be made: {error.strerror or error}") from error
-    return spool / f"{uuid4().hex}-{Path(name).name}"
+    return spool / file_name
 
 
-def publish_upload(partial: Path, path: Path) -> None:
+def partial_of(path: Path) -> Path:
+    """Return where an upload lies while it is being received."""
+    return path.with_name(path.name + artifacts.PARTIAL)
+
+
+def publish_upload(path: Path) -> None:
     """Make an upload durable and visible to whoever takes in what lies in the spool."""
+    partial = partial_of(path)
     artifacts.sync(partial)
     partial.rename(path)
     artifacts.sync(path.parent)
@@ -50,52 +80,68 @@ def take_upload(context: Context, model: str, path: Path, name: str, labels: boo
         StoreError: the store does not answer; the file stays in the spool and is taken in later.
     """
     policy = context.policy(model)
+    what = names.LABELS if labels else names.SAMPLES
     try:
-        batch = batch_of(context, policy, path, name)
-        done = (ingest_labels if labels else ingest_samples)(context.database, batch)
+        batch = batch_of(context, policy, path, Path(name).name)
+        done = TAKERS[what](context.database, batch)
     except InputError:
         path.unlink(missing_ok=True)
         raise
-    _keep(context, policy, path)
+    _keep(context, batch, what)
     return done
 
 
 def take_in(context: Context, policy: Policy) -> list[str]:
-    """Take in what lies in a model's spool and inboxes; return one sentence for each file."""
+    """Take in what lies in a model's spool and inboxes; return one sentence for each file.
+
+    Where the store does not answer the files stay where they are until the next tick.
+    """
     sentences: list[str] = []
-    for path in sorted((context.settings.state / "spool" / policy.model).glob("*")):
-        if not path.name.endswith(artifacts.PARTIAL):
-            sentences.append(_take_file(context, policy, Dropped(path, float("inf")), "auto"))
-    for source in policy.sources:
-        for dropped in scan(inbox_below(context.settings.state, source.path), time.time()):
-            if dropped.settled:
-                sentences.append(_take_file(context, policy, dropped, source.format))
+    try:
+        for dropped, declared in _waiting(context, policy):
+            sentences.append(_take_file(context, policy, dropped, declared))
+    except StoreError as error:
+        sentences.append(f"{policy.model}: {context.said(error)}")
     return [sentence for sentence in sentences if sentence]
 
 
+def _waiting(context: Context, policy: Policy) -> Iterator[tuple[Dropped, str]]:
+    """Yield the files to be taken in, each with its declared format."""
+    for path in sorted((context.settings.state / "spool" / policy.model).glob("*")):
+        if path not in context.uploads and not path.name.endswith(artifacts.PARTIAL):
+            yield Dropped(path, float("inf")), "auto"
+    for source in policy.sources:
+        for dropped in scan(inbox_below(context.settings.state, source.path), time.time()):
+            if dropped.settled:
+                yield dropped, source.format
+
+
 def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str) -> str:
-    path = dropped.path
+    path, sent = dropped.path, names.sent(dropped.path)
     try:
-        batch = batch_of(context, policy, path, path.name, declared)
-        done = ingest(context.database, batch)
+        batch = batch_of(context, policy, path, sent.name, declared)
+        done = TAKERS[sent.what](context.database, batch)
     except InputError as error:
         if dropped.doubtful:
             return ""  # its writer may not have finished; looked at again
         _set_aside(context, policy, path, str(error))
         return f"{policy.model}: {error}; moved to quarantine/"
-    _keep(context, policy, path)
-    return f"{policy.model}: {sentence(path.name, done)}"
+    _keep(context, batch, sent.what)
+    return f"{policy.model}: {sentence(sent.name, done)}"
 
 
-def _keep(context: Context, policy: Policy, path: Path) -> None:
+def _keep(context: Context, batch: Batch, what: str) -> None:
+    """Move a file that was taken in to done/, where a rebuild finds it, once it is safe in the database."""
     context.database.checkpoint()
-    put_away(path, context.settings.state / "inbox" / policy.model / "done", context.clock())
+    kept = names.Kept(batch.now, what, batch.format, batch.source)
+    put_away(batch.path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
 
 
 def _set_aside(context: Context, policy: Policy, path: Path, reason: str) -> None:
     batch = Batch(context.schema(policy), path, "", path.name, context.clock())
     quarantine_file(context.database, batch, reason)
-    put_away(path, context.settings.state / "inbox" / policy.model / "quarantine", context.clock())
+    name = names.set_aside_name(batch.now, path.name)
+    put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / name)
 
 
 def sentence(name: str, done: Ingested) -> str:
@@ -121,16 +167,30 @@ def document(done: Ingested) -> dict[str, object]:
 def rebuild(context: Context) -> list[str]:
     """Take in again every file that was ever taken in, oldest first, as of the time it arrived."""
     sentences: list[str] = []
-    for model in sorted(context.policies):
-        policy = context.policy(model)
-        for path in sorted((context.settings.state / "inbox" / model / "done").glob("*")):
-            batch = batch_of(context, policy, path, path.name)
-            moment: datetime = arrived(path) or context.clock()
-            again = Batch(batch.schema, path, batch.format, path.name, moment, batch.champion)
-            try:
-                sentences.append(sentence(path.name, ingest(context.database, again)))
-            except InputError as error:
-                sentences.append(str(error))
+    for folder in sorted((context.settings.state / "inbox").glob("*/done")):
+        files = sorted(folder.glob("*"))
+        if folder.parent.name in context.policies:
+            policy = context.policy(folder.parent.name)
+            sentences += [_take_again(context, policy, path) for path in files]
+        elif files:
+            model = folder.parent.name
+            sentences.append(f"{folder}: {len(files)} files not taken in: no policy of {model} is in force")
     return sentences
 
 
+def _take_again(context: Context, policy: Policy, path: Path) -> str:
+    kept = names.kept(path)
+    try:
+        if kept is None:
+            return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))
+        batch = batch_of(context, policy, path, kept.name, kept.format)
+        then = replace(batch, now=kept.arrived, champion=_champion_at(context, policy.model, kept.arrived))
+        return sentence(path.name, TAKERS.get(kept.what, ingest)(context.database, then))
+    except InputError as error:
+        return str(error)
+
+
+def _champion_at(context: Context, model: str, moment: datetime) -> str | None:
+    """Return the version that served at a moment: the one that gave the answers logged then."""
+    before = [event.version for event in context.control.champions(model) if event.happened_at <= moment]
+    return before[-1] if before else None

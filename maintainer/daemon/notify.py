@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
 
+log = logging.getLogger(__name__)
+
+FEED_SECONDS = 1.0  # at most so often is the watchdog fed
+
 
 class Notifier:
-    """sd_notify(3), and the watchdog's half period."""
+    """sd_notify(3)."""
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         self._last = ""
+        self._fed = 0.0
 
     def send(self, *lines: str) -> None:
         """Send state lines such as READY=1."""
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.connect(address)
-            channel.sendall("\n".join(lines).encode())
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.connect(address)
+                channel.sendall("\n".join(lines).encode())
+        except OSError as error:  # the work goes on, whoever listens
+            log.warning("systemd was not told %s: %s", lines[0], error)
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        now = time.monotonic()
+        if now - self._fed >= FEED_SECONDS:
+            self._fed = now
+            self.send("WATCHDOG=1")
 
     def status(self, sentence: str) -> None:
         """Show a sentence as the service's status, once."""
         if sentence != self._last:
             self._last = sentence
-            self.send(f"STATUS={sentence.splitlines()[0][:200]}")
+            self.send(f"STATUS={' '.join(sentence.split())[:200]}")
 
     def reloading(self) -> None:
         """Say that the policies are being read again."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from maintainer.daemon import intake, machine
-from maintainer.daemon.assemble import Assembly
 from maintainer.daemon.answering import answer_file
+from maintainer.daemon.assemble import Assembly
 from maintainer.daemon.checking import Checked, run_check, write_evidently_report
 from maintainer.daemon.context import Context
 from maintainer.daemon.starting import next_run
@@ -23,6 +24,8 @@ from maintainer.store.intake import Ingested
 
 log = logging.getLogger(__name__)
 
+RETRY = timedelta(minutes=1)  # after which a run that met a full disk or a broken store is tried again
+
 
 class Operations:
     """One way in to everything the program does.
@@ -30,10 +33,14 @@ class Operations:
     With a `runner` (one thread) runs go on in the background; without one they are done before the call returns.
     """
 
-    def __init__(self, context: Context, runner: Executor | None = None) -> None:
+    def __init__(
+        self, context: Context, runner: Executor | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
         self.context = context
+        self._tell = tell or (lambda sentence: None)  # of what went on in the background
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
+        self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
         self._checking = threading.Lock()
         self._recovered = False
 
@@ -92,14 +99,24 @@ class Operations:
 
     def _fly(self, run_id: str) -> None:
         try:
-            log.info("%s", self._advance(run_id))
+            sentence = self._advance(run_id)
+            log.info("%s", sentence)
+            self._tell(sentence)
         except MaintainerError as error:
             log.warning("run %s: %s", run_id, error)
         finally:
             self._flying.discard(run_id)
 
     def _advance(self, run_id: str) -> str:
-        return told(machine.advance(self.context.control, run_id, self.assembly, self.context.clock))
+        run = machine.advance(self.context.control, run_id, self.assembly, self.context.clock)
+        self._paused.pop(run_id, None)
+        if run.paused:
+            self._paused[run_id] = self.context.clock()
+        return told(run)
+
+    def _rests(self, run_id: str) -> bool:
+        """Return whether a run was paused so lately that it is left alone for now."""
+        return run_id in self._paused and self.context.clock() < self._paused[run_id] + RETRY
 
     def recover(self) -> list[str]:
         """Note which runs were cut short when the process before this one ended."""
@@ -120,6 +137,7 @@ class Operations:
         for model in sorted(self.context.policies):
             if self.context.stopping.is_set():
                 break
+            self.context.alive()
             try:
                 sentences += self.tick_model(self.context.policy(model))
             except MaintainerError as error:
@@ -131,7 +149,8 @@ class Operations:
         """Do everything that is due for one model."""
         sentences = intake.take_in(self.context, policy)
         for record in self.context.control.open_runs(policy.model):
-            sentences += self.drive(record.id)
+            if not self._rests(record.id):
+                sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
             checked = self.check(policy.model, may_start=True)
             sentences.append(f"{policy.model}: {checked.decision.reason}")
@@ -152,10 +171,8 @@ class Operations:
     def rollback(self, model: str, to: str | None, actor: str) -> tuple[str, str]:
         """Make a former champion serve again; return (from, to)."""
         self.context.policy(model)
-        now = self.context.clock()
-        before, after = versions.rollback(self.context.control, self.context.model_dir(model), model, to, now)
-        self.context.control.audit(now, actor, "rollback", f"{model}/{after}", f"from {before}")
-        return before, after
+        held, wanted = self.context, versions.Rollback(model, to, actor, self.context.clock())
+        return versions.rollback(held.control, held.model_dir(model), wanted)
 
 
 def told(run: Run) -> str:

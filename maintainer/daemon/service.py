@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -20,13 +21,14 @@ from apscheduler.schedulers.background import BackgroundScheduler  # pyright: ig
 from maintainer.daemon.context import Context
 from maintainer.daemon.notify import Notifier
 from maintainer.daemon.operations import Operations
-from maintainer.errors import MaintainerError, SettingsError
+from maintainer.errors import MaintainerError, SettingsError, StoreError
 from maintainer.settings import Settings
 from maintainer.store.owner import Owner
 
 log = logging.getLogger(__name__)
 
 SOCKET_PATH_BYTES = 107  # what the kernel takes
+GRACE_SECONDS = 3  # for requests under way when the daemon stops
 
 
 def utc_now() -> datetime:
@@ -39,7 +41,6 @@ class Beat:
 
     def __init__(self, operations: Operations, notifier: Notifier) -> None:
         self._operations, self._notifier = operations, notifier
-        self._ready = False
         self._said: set[str] = set()
 
     def __call__(self) -> None:
@@ -56,10 +57,7 @@ class Beat:
                 log.info("%s", sentence)
             self._notifier.status(sentence)
         self._said = set(sentences)
-        self._notifier.send("WATCHDOG=1")
-        if not self._ready:
-            self._ready = True
-            self._notifier.send("READY=1")
+        self._notifier.alive()
 
 
 def listen(path: Path) -> socket.socket:
@@ -69,17 +67,19 @@ def listen(path: Path) -> socket.socket:
         SettingsError: the path is too long, or cannot be bound.
     """
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
-        raise SettingsError(f"{path} is longer than the {SOCKET_PATH_BYTES} bytes of a socket's path; use a shorter state")
-    path.unlink(missing_ok=True)
+        most = f"the {SOCKET_PATH_BYTES} bytes of a socket's path"
+        raise SettingsError(f"{path} is longer than {most}; use a shorter state directory")
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     former = os.umask(0o117)
     try:
+        path.unlink(missing_ok=True)
         channel.bind(str(path))
+        channel.listen(128)
     except OSError as error:
+        channel.close()
         raise SettingsError(f"{path} cannot be bound: {error.strerror or error}") from error
     finally:
         os.umask(former)
-    channel.listen(128)
     return channel
 
 
@@ -91,28 +91,42 @@ class Service:
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Run until a signal stops it.
+        """Run until a signal stops it; call from the main thread.
 
         Raises:
             BusyError: another process owns the state.
             StoreError: the state directory cannot be used.
         """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
         with Owner(self._settings.state):
-            context = Context.open(self._settings, utc_now)
-            runner = ThreadPoolExecutor(1, "run")
-            operations = Operations(context, runner)
             notifier = Notifier()
+            context = Context.open(self._settings, utc_now, notifier.alive)
+            runner = ThreadPoolExecutor(1, "run")
+            operations = Operations(context, runner, notifier.status)
             scheduler = self._scheduler(Beat(operations, notifier))
             try:
-                self._serve(operations, scheduler, notifier)
+                with self._serving(operations):
+                    signal.signal(signal.SIGHUP, _reloading(operations, scheduler, notifier))
+                    _open_store(context)
+                    scheduler.start()
+                    notifier.send("READY=1", f"STATUS=serving {self._settings.socket}")
+                    self._stopped.wait()
+                    notifier.send("STOPPING=1")
+                    context.stopping.set()  # first: requests that wait for a child end now
             finally:
-                notifier.send("STOPPING=1")
                 context.stopping.set()
-                scheduler.shutdown(wait=True)
+                if scheduler.running:
+                    scheduler.shutdown(wait=True)
                 runner.shutdown(wait=True, cancel_futures=True)
                 context.close()
-                self._settings.socket.unlink(missing_ok=True)
                 log.info("stopped")
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        log.info("%s: stopping", signal.Signals(number).name)
+        self._stopped.set()
 
     def _scheduler(self, beat: Beat) -> Any:
         scheduler: Any = BackgroundScheduler(timezone=UTC)
@@ -128,18 +142,49 @@ class Service:
         )
         return scheduler
 
-    def _serve(self, operations: Operations, scheduler: Any, notifier: Notifier) -> None:
-        config = uvicorn.Config(self._make_app(operations), log_config=None, access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
-        channel = listen(self._settings.socket)
-
-        def reload(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            notifier.reloading()
-            scheduler.modify_job("tick", next_run_time=utc_now())
-            notifier.send("READY=1")
-
-        signal.signal(signal.SIGHUP, reload)
-        scheduler.start()
+    @contextmanager
+    def _serving(self, operations: Operations) -> Generator[None]:
+        """Serve the API while the block runs; not in the main thread, where uvicorn would take the signals."""
+        config = uvicorn.Config(
+            self._make_app(operations),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        server, channel = uvicorn.Server(config), listen(self._settings.socket)
+        thread = threading.Thread(target=self._serve, args=(server, channel), name="api")
+        thread.start()
         log.info("serving %s", self._settings.socket)
-        server.run(sockets=[channel])
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()
+            self._settings.socket.unlink(missing_ok=True)
+
+    def _serve(self, server: uvicorn.Server, channel: socket.socket) -> None:
+        try:
+            server.run(sockets=[channel])
+        finally:
+            self._stopped.set()  # without its API the daemon is of no use
+
+
+def _open_store(context: Context) -> None:
+    try:
+        context.database.open()
+    except StoreError as error:  # served nevertheless: `doctor --repair` mends it through this daemon
+        log.error("%s", error)
+
+
+def _reloading(
+    operations: Operations, scheduler: Any, notifier: Notifier
+) -> Callable[[int, FrameType | None], None]:
+    def reload(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        notifier.reloading()
+        operations.context.doubt_policies()
+        scheduler.modify_job("tick", next_run_time=utc_now())
+        notifier.send("READY=1")
+
+    return reload

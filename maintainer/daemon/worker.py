@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -30,11 +31,19 @@ def main(arguments: list[str]) -> int:
     except MaintainerError as error:
         print(str(error).replace("\n", "; "), file=sys.stderr)
         return DELIBERATE
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
         traceback.print_exc()
-        return OUT_OF_MEMORY
+        return OUT_OF_MEMORY if starved(error) else 1
     return 0
 
 
+def starved(error: Exception) -> bool:
+    """Return whether an error says that memory ran out; torch and ONNX Runtime say so in a RuntimeError."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in ("allocate memory", "bad_alloc"))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # the output is on disk: unloading the frameworks would take another second

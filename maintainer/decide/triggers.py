@@ -68,7 +68,7 @@ def assess(
 
 
 def rearm(state: TriggerState, labels_known: int, needed: int) -> TriggerState:
-    """Return a spent trigger fired again, where the last check that counted held and enough labels came since its run."""
+    """Return a spent trigger fired again, where its last counted check held and enough labels came since its run."""
     holds = state.recent[-1:] == (True,)
     if state.mode is TriggerMode.SPENT and holds and labels_known - state.labels_at_run >= needed:
         return replace(state, mode=TriggerMode.FIRED)

@@ -5,7 +5,7 @@ Shapes: n samples, c classes. Labels are class indices for classification and re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,21 @@ def lost(metric: str, before: float, after: float) -> float:
     if metric not in RELATIVE:
         return worse
     return worse / before if before > 0 else (0.0 if worse <= 0 else float("inf"))
+
+
+def faded(own: Mapping[str, float], parent: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures that a new champion is held to, given its own and those its parent was held to.
+
+    Its own where they are better; otherwise half-way back to the parent's. A champion that is only a little better than
+    a broken one must not make the broken level the new normal; a level that never comes back fades within a few
+    promotions.
+    """
+    held: dict[str, float] = {}
+    for metric, value in own.items():
+        former = parent.get(metric, value)
+        better = value > former if HIGHER_IS_BETTER[metric] else value < former
+        held[metric] = value if better else (value + former) / 2.0
+    return held
 
 
 def negative_flips(champion_right: NDArray[np.bool_], challenger_right: NDArray[np.bool_]) -> float:

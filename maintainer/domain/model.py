@@ -43,7 +43,8 @@ class Manifest(BaseModel):
     held_out: Span  # event time of the samples after those, which judged it
     memory_from: datetime  # the oldest sample it learned from, replay included
     block_seconds: float | None  # length of the time blocks that keep parts apart (see Split)
-    metrics: dict[str, float]  # on the current holdout of its run: what "against: champion" means
+    metrics: dict[str, float]  # on the current holdout of its run
+    baseline: dict[str, float]  # what "against: champion" means, see metrics.faded
     strategy: str
     alpha: float  # the place on the frontier; 1 is the tuned end
     seed: int

@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from maintainer.domain.sample import TaskKind
-from maintainer.errors import InputError
 from maintainer.families.encoder import CLIP, FIRST, MISSING, UNKNOWN, Encoder
 
 OPSET, OPSET_ML, IR = 18, 3, 9  # old enough for every runtime in use, new enough for all that is needed
 ML = "ai.onnx.ml"
-OUTPUTS = {TaskKind.CLASSIFICATION: ("label", "probabilities"), TaskKind.REGRESSION: ("value",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,8 @@ class _Graph:
 
 
 def build(content: Content) -> bytes:
-    """Return the serialised model, checked.
-
-    Raises InputError where a feature has the name of an output.
-    """
-    encoder, wanted = content.encoder, OUTPUTS[content.encoder.task]
-    if clash := sorted(set(content.features) & set(wanted)):
-        raise InputError(f"features {clash} have the name of an output of the ONNX file {list(wanted)}: rename them")
+    """Return the serialised model, checked; features never begin with `_`, so no other name can be one of theirs."""
+    encoder = content.encoder
     graph = _Graph()
     axis = graph.constant("axis", np.array([1], np.int64))
     hidden = graph.node("Concat", *_embedded(graph, content), *_standardised(graph, encoder, axis), axis=1)
@@ -125,17 +118,17 @@ def _decoded(graph: _Graph, encoder: Encoder, answer: str, axis: str) -> Sequenc
     if encoder.task is TaskKind.REGRESSION:
         wide = graph.node("Cast", graph.node("Squeeze", answer, axis), to=TensorProto.DOUBLE)
         scaled = graph.node("Mul", wide, graph.constant("target_scale", np.array(encoder.target_scale, np.float64)))
-        graph.node("Add", scaled, graph.constant("target_mean", np.array(encoder.target_mean, np.float64)), out="value")
-        return [_value("value", TensorProto.DOUBLE, "n")]
-    graph.node("Softmax", answer, axis=1, out="probabilities")
-    best = graph.node("ArgMax", "probabilities", axis=1, keepdims=0)
+        graph.node("Add", scaled, graph.constant("target_mean", np.array(encoder.target_mean, np.float64)), out="_value")
+        return [_value("_value", TensorProto.DOUBLE, "n")]
+    graph.node("Softmax", answer, axis=1, out="_probabilities")
+    best = graph.node("ArgMax", "_probabilities", axis=1, keepdims=0)
     classes = list(encoder.classes)
     graph.node(
-        "LabelEncoder", best, out="label", domain=ML, keys_int64s=list(range(len(classes))), values_strings=classes
+        "LabelEncoder", best, out="_label", domain=ML, keys_int64s=list(range(len(classes))), values_strings=classes
     )
     return [
-        _value("label", TensorProto.STRING, "n"),
-        _value("probabilities", TensorProto.FLOAT, "n", len(classes)),
+        _value("_label", TensorProto.STRING, "n"),
+        _value("_probabilities", TensorProto.FLOAT, "n", len(classes)),
     ]
 
 

@@ -85,8 +85,8 @@ def _answers(session: Any, encoder: Encoder, samples: Samples) -> NDArray[np.flo
     """Return the same of ONNX Runtime; not a number where its label is not the most probable class."""
     feeds: dict[str, NDArray[np.generic]] = {**samples.numbers, **samples.categories}
     if encoder.task is TaskKind.REGRESSION:
-        (values,) = session.run(["value"], feeds)
+        (values,) = session.run(["_value"], feeds)
         return (values - encoder.target_mean) / encoder.target_scale
-    labels, probabilities = session.run(["label", "probabilities"], feeds)
+    labels, probabilities = session.run(["_label", "_probabilities"], feeds)
     named = np.array(encoder.classes, dtype=object)[probabilities.argmax(axis=1)] == labels
     return np.where(named[:, None], probabilities.astype(np.float64), np.nan)

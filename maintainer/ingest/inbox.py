@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from maintainer.errors import RefusedError, StoreError
+from maintainer.ingest.names import later
 
 SETTLE_SECONDS = 2.0  # a file that changed later than this may still be being written
 DOUBT_SECONDS = 60.0  # how long a file that looks half-written is waited for
 UNFINISHED = (".partial", ".tmp", ".part", ".crdownload", ".swp")
-STAMP = "%Y%m%dT%H%M%S%f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,15 @@ class Dropped:
 
 
 def _ends_well(path: Path) -> bool:
-    if path.suffix.lower() in (".parquet", ".pq") or path.stat().st_size == 0:
-        return path.stat().st_size > 0
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+    try:
+        size = path.stat().st_size
+        if path.suffix.lower() in (".parquet", ".pq") or size == 0:
+            return size > 0
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except OSError:  # gone again, or not to be read: who takes it in says so once it is left alone
+        return False
 
 
 def inbox_below(state: Path, relative: str) -> Path:
@@ -54,35 +58,41 @@ def inbox_below(state: Path, relative: str) -> Path:
 
 
 def scan(folder: Path, wall_seconds: float) -> list[Dropped]:
-    """Return the files of a folder that are not hidden or marked as unfinished, oldest first."""
-    if not folder.is_dir():
-        return []
-    found: list[Dropped] = []
-    for path in folder.iterdir():
-        if path.name.startswith(".") or path.suffix in UNFINISHED or not path.is_file() or path.is_symlink():
-            continue
-        found.append(Dropped(path, wall_seconds - path.stat().st_mtime))
+    """Return the files of a folder that are not hidden or marked as unfinished, oldest first.
+
+    Raises:
+        StoreError: the folder cannot be listed.
+    """
+    try:
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be listed: {error.strerror or error}") from error
+    found = [dropped for path in paths if (dropped := _dropped(path, wall_seconds)) is not None]
     return sorted(found, key=lambda dropped: (-dropped.age_seconds, dropped.path.name))
 
 
-def put_away(path: Path, folder: Path, now: datetime) -> Path:
-    """Move a file to a folder under a name that begins with the time; the names sort by arrival."""
-    target = folder / f"{now.strftime(STAMP)}-{path.name}"
+def _dropped(path: Path, wall_seconds: float) -> Dropped | None:
+    """Return a file that may be taken in; None for what is hidden, unfinished, no file, or gone by now."""
+    if path.name.startswith(".") or path.suffix.lower() in UNFINISHED:
+        return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        number = 1
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return Dropped(path, wall_seconds - found.st_mtime) if stat.S_ISREG(found.st_mode) else None
+
+
+def put_away(path: Path, target: Path) -> Path:
+    """Move a file to where it is kept; nothing there is overwritten.
+
+    Raises:
+        StoreError: it cannot be moved.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         while target.exists():
-            target = folder / f"{now.strftime(STAMP)}-{number}-{path.name}"
-            number += 1
+            target = later(target)
         os.replace(path, target)
     except OSError as error:
-        raise StoreError(f"{path} cannot be moved to {folder}: {error.strerror or error}") from error
+        raise StoreError(f"{path} cannot be moved to {target.parent}: {error.strerror or error}") from error
     return target
-
-
-def arrived(path: Path) -> datetime | None:
-    """Return the time in the name of a file that was put away; None where there is none."""
-    try:
-        return datetime.strptime(path.name.split("-")[0] + "+0000", STAMP + "%z")
-    except ValueError:
-        return None

@@ -56,9 +56,7 @@ def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
         return {}, [f"{folder}: is no folder; wanted one with a policy file for each model"]
     loaded: dict[str, list[tuple[File, Policy]]] = {}
     problems: list[str] = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in ENDINGS or path.name.startswith("."):
-            continue
+    for path in _files(folder):
         try:
             policy = load(path)
         except PolicyError as error:
@@ -69,6 +67,22 @@ def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
         for path, _ in both[1:]:
             problems.append(f"{path}: model '{model}' is the model of {both[0][0]} too; wanted one file for each")
     return {model: both[0][1] for model, both in loaded.items() if len(both) == 1}, problems
+
+
+def marks_of(folder: File) -> frozenset[tuple[str, int, int, int]]:
+    """Return name, inode, size in bytes and time of change in ns of each policy file; the same marks, the same text."""
+    found: set[tuple[str, int, int, int]] = set()
+    for path in _files(folder) if folder.is_dir() else ():
+        try:
+            mark = path.stat()
+        except FileNotFoundError:  # an editor is just replacing it
+            continue
+        found.add((path.name, mark.st_ino, mark.st_size, mark.st_ctime_ns))
+    return frozenset(found)
+
+
+def _files(folder: File) -> list[File]:
+    return sorted(path for path in folder.iterdir() if path.suffix in ENDINGS and not path.name.startswith("."))
 
 
 def json_schema() -> dict[str, Any]:

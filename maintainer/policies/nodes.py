@@ -28,7 +28,7 @@ from yaml.events import (
 )
 
 DEEPEST = 20
-MOST_NODES = 100_000
+MOST_NODES = 20_000
 LONGEST_NUMBER = 40  # characters; what is longer is text
 CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -99,7 +99,9 @@ def scalar_of(text: str) -> str | int | float | bool | None:
         return text
     if INTEGER.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    return float(text.replace(".inf", "inf").replace(".nan", "nan")) if FLOAT.fullmatch(text.lower()) else text
+    if FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
 
 
 def read_yaml(text: str) -> tuple[Node, list[tuple[Mark, str]]]:

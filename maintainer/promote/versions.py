@@ -8,14 +8,15 @@ from datetime import datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 
+from maintainer.domain.metrics import faded
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.phase import CollectResult, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import NotFoundError, RefusedError
 from maintainer.store import artifacts
+from maintainer.store.control import Control, Crowning, RunRecord
 from maintainer.store.results import read_result
-from maintainer.store.control import Control, RunRecord
 
 FILES = {"train": ("model.safetensors", "encoder.json", "importance.safetensors"), "export": ("model.onnx",)}
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "maintainer")
@@ -39,16 +40,21 @@ def publish_version(model_dir: Path, finished: Finished) -> Path:
             for phase, names in FILES.items():
                 for name in names:
                     shutil.copyfile(finished.run_dir / phase / name, partial / name)
-            manifest = _manifest(finished, partial)
+            manifest = _manifest(finished, partial, _parent_baseline(target.parent, finished.record.champion))
             artifacts.write_text(partial / artifacts.MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     return target
 
 
-def _manifest(finished: Finished, files: Path) -> Manifest:
+def _parent_baseline(versions: Path, parent: str | None) -> dict[str, float]:
+    return artifacts.read_manifest(versions / parent).baseline if parent else {}
+
+
+def _manifest(finished: Finished, files: Path, parent_baseline: dict[str, float]) -> Manifest:
     collected = read_result(CollectResult, finished.run_dir, "collect")
     trained = read_result(TrainResult, finished.run_dir, "train")
     judged = read_result(GateResult, finished.run_dir, "gate")
     record = finished.record
+    own = judged.challenger.get("current", {})
     return Manifest(
         model=record.model,
         version=record.version,
@@ -62,7 +68,8 @@ def _manifest(finished: Finished, files: Path) -> Manifest:
         held_out=Span(start=collected.trained.end, end=collected.current_holdout.end),
         memory_from=collected.memory_from,
         block_seconds=collected.block_seconds,
-        metrics=judged.challenger.get("current", {}),
+        metrics=own,
+        baseline=faded(own, parent_baseline),
         strategy=trained.strategy,
         alpha=trained.alpha,
         seed=trained.seed,
@@ -89,22 +96,32 @@ def promote(control: Control, model_dir: Path, finished: Finished) -> str:
         )
     publish_version(model_dir, finished)
     artifacts.point_champion(model_dir, record.version)
-    control.crown(record.model, record.version, finished.now, f"run {record.id}")
+    control.crown(Crowning(record.model, record.version, finished.now, f"run {record.id}", "maintainer", "promote"))
     before = f"instead of {record.champion}" if record.champion else "as the first champion"
     return f"{record.version} serves {before}"
 
 
-def rollback(control: Control, model_dir: Path, model: str, to: str | None, now: datetime) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Who wants which former champion back."""
+
+    model: str
+    to: str | None  # a version; None for the one that served before
+    actor: str
+    now: datetime
+
+
+def rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, str]:
     """Make a former champion serve again; return (from, to).
 
     Raises:
         NotFoundError: there is no such version, or no former champion.
         RefusedError: it serves already, or its files are not what its manifest says.
     """
-    serving = artifacts.champion_of(model_dir)
+    model, serving = wanted.model, artifacts.champion_of(model_dir)
     if serving is None:
         raise NotFoundError(f"{model} has no champion to roll back from")
-    chosen = to or _former(control, model, serving)
+    chosen = wanted.to or _former(control, model, serving)
     if chosen == serving:
         raise RefusedError(f"{chosen} is the champion of {model} already")
     if not _plain_name(chosen) or not (model_dir / "versions" / chosen).is_dir():
@@ -114,7 +131,7 @@ def rollback(control: Control, model_dir: Path, model: str, to: str | None, now:
     if problems:
         raise RefusedError(f"{chosen} cannot serve: {'; '.join(problems)}")
     artifacts.point_champion(model_dir, chosen)
-    control.crown(model, chosen, now, f"rollback from {serving}")
+    control.crown(Crowning(model, chosen, wanted.now, f"rollback from {serving}", wanted.actor, "rollback"))
     return serving, chosen
 
 

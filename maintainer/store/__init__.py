@@ -1,1 +1,1 @@
-"""What is kept: DuckDB (samples, labels), SQLite (the journal), artifact directories; nobody else touches any of them."""
+"""What is kept: DuckDB (samples, labels), SQLite (the journal), artifact directories; nobody else touches them."""

@@ -20,9 +20,9 @@ def number_sql(raw: str) -> str:
 
 
 def category_sql(raw: str, kind: str) -> str:
-    """Return SQL for a raw value as text; whole floats lose their `.0`, so that 3 and 3.0 are one category."""
+    """Return SQL for a raw value as text; whole floats lose their `.0`, so that 3 and 3.0 are one; empty is missing."""
     if kind not in FLOATS:
-        return f"cast({raw} as varchar)"
+        return f"nullif(cast({raw} as varchar), '')"
     return (
         f"case when {raw} is null or isnan({raw}) then null when abs({raw}) < 1e15 and {raw} = trunc({raw})"
         f" then cast(cast({raw} as bigint) as varchar) else cast({raw} as varchar) end"
@@ -44,6 +44,11 @@ def value_sql(column: Column, kind: str | None) -> str:
     return number_sql(raw) if column.kind is ColumnKind.NUMBER else category_sql(raw, kind)
 
 
+def _given(raw: str) -> str:
+    """Return SQL for whether there is a number to be read at all."""
+    return f"coalesce(lower(cast({raw} as varchar)), '') not in ('', 'nan', '-nan', '+nan')"
+
+
 def _said(name: str, raw: str, wanted: str) -> str:
     return f"{literal(f'{name} is ')} || left(cast({raw} as varchar), 80) || {literal(f', wanted {wanted}')}"
 
@@ -57,8 +62,8 @@ def feature_problems(column: Column, kind: str | None) -> list[str]:
     if kind is None:
         return found
     if column.kind is ColumnKind.NUMBER:
-        not_nan = f"coalesce(lower(cast({raw} as varchar)), 'nan') not in ('nan', '-nan', '+nan')"
-        found.append(f"case when {typed} is null and {not_nan} then {_said(column.name, raw, 'a number')} end")
+        given = _given(raw)
+        found.append(f"case when {typed} is null and {given} then {_said(column.name, raw, 'a number')} end")
         found.append(f"case when isinf({typed}) then {_said(column.name, raw, 'a finite number')} end")
         if column.minimum is not None:
             wanted = _said(column.name, raw, f"at least {column.minimum:g}")
@@ -81,8 +86,8 @@ def label_sql(schema: Schema, raw: str, kind: str) -> str:
 def label_problem(schema: Schema, typed: str, raw: str) -> str:
     """Return SQL that is NULL for a good or absent label and says in words what is wrong otherwise."""
     if schema.answer_kind is ColumnKind.NUMBER:
-        bad = f"({typed} is null or isinf({typed}))"
-        return f"case when {raw} is not null and {bad} then {_said(schema.label, raw, 'a finite number')} end"
+        bad = f"({typed} is null and {_given(raw)} or isinf({typed}))"
+        return f"case when {bad} then {_said(schema.label, raw, 'a finite number')} end"
     if not schema.classes:
         return "cast(null as varchar)"
     known = ", ".join(literal(v) for v in schema.classes)

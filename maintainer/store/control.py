@@ -7,61 +7,34 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict, replay
 from maintainer.errors import NotFoundError, RefusedError, StoreError
 from maintainer.store.migrate import migrate
+from maintainer.store.records import ChampionEvent, CheckRecord, Crowning, RunRecord
+
+__all__ = ["ChampionEvent", "CheckRecord", "Control", "Crowning", "RunRecord", "text"]
 
 Row = tuple[str | int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What a run was started with."""
-
-    id: str
-    model: str
-    number: int
-    created_at: datetime
-    reason: str
-    triggers: tuple[str, ...]
-    policy_hash: str
-    champion: str | None
-    version: str
-    check_id: str | None
-    labels_known: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRecord:
-    """One check as it was kept: three JSON documents."""
-
-    id: str
-    model: str
-    number: int
-    happened_at: datetime
-    policy_hash: str
-    evidence: str
-    findings: str
-    decision: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChampionEvent:
-    """A version began to serve."""
-
-    seq: int
-    version: str
-    happened_at: datetime
-    cause: str
 
 
 def text(moment: datetime) -> str:
     """Return an aware moment as sortable UTC text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            db.execute(f"pragma {pragma}")
+        migrate("control", str(path), lambda sql: list(db.execute(sql)), db.execute)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 class Control:
@@ -72,10 +45,7 @@ class Control:
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-                self._db.execute(f"pragma {pragma}")
-            migrate("control", str(path), lambda sql: list(self._db.execute(sql)), self._db.execute)
+            self._db = _opened(path)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be opened: {error}") from error
 
@@ -216,15 +186,18 @@ class Control:
 
     # --- champions
 
-    def crown(self, model: str, version: str, now: datetime, cause: str) -> None:
-        """Append that a version serves from now on; the same cause twice is one fact."""
+    def crown(self, what: Crowning) -> None:
+        """Append that a version serves from now on, and to the audit; the same cause twice is one fact."""
         with self._writing() as db:
-            last = db.execute(
-                "select seq, version, cause from champion_event where model = ? order by seq desc limit 1", (model,)
-            ).fetchone()
-            if last is None or last[1:] != (version, cause):
-                seq = 1 if last is None else last[0] + 1
-                db.execute("insert into champion_event values (?, ?, ?, ?, ?)", (model, seq, version, text(now), cause))
+            newest = "select seq, version, cause from champion_event where model = ? order by seq desc limit 1"
+            last = db.execute(newest, (what.model,)).fetchone()
+            if last is None or last[1:] != (what.version, what.cause):
+                row = (what.model, 1 if last is None else last[0] + 1, what.version, text(what.now), what.cause)
+                db.execute("insert into champion_event values (?, ?, ?, ?, ?)", row)
+                db.execute(
+                    "insert into audit (happened_at, actor, action, subject, detail) values (?, ?, ?, ?, ?)",
+                    (text(what.now), what.actor, what.action, f"{what.model}/{what.version}", what.cause),
+                )
 
     def champions(self, model: str) -> list[ChampionEvent]:
         """Return which versions served, oldest first."""
@@ -232,16 +205,6 @@ class Control:
             "select seq, version, happened_at, cause from champion_event where model = ? order by seq", model
         )
         return [ChampionEvent(int(str(r[0])), str(r[1]), datetime.fromisoformat(str(r[2])), str(r[3])) for r in rows]
-
-    # --- audit
-
-    def audit(self, now: datetime, actor: str, action: str, subject: str, detail: str = "") -> None:
-        """Append who did what to what."""
-        with self._writing() as db:
-            db.execute(
-                "insert into audit (happened_at, actor, action, subject, detail) values (?, ?, ?, ?, ?)",
-                (text(now), actor, action, subject, detail),
-            )
 
 
 def _insert_run(db: sqlite3.Connection, record: RunRecord) -> None:

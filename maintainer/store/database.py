@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from maintainer.errors import StoreError
+from maintainer.errors import BusyError, StoreError
 from maintainer.store.migrate import migrate
 
 Connection = duckdb.DuckDBPyConnection
@@ -52,14 +52,21 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             db = duckdb.connect(str(self._path), config=self._config)
-            db.execute("set TimeZone = 'UTC'")
-            migrate("samples", str(self._path), lambda sql: db.execute(sql).fetchall(), db.execute)
+            try:
+                db.execute("set TimeZone = 'UTC'")
+                migrate("samples", str(self._path), lambda sql: db.execute(sql).fetchall(), db.execute)
+            except BaseException:
+                db.close()
+                raise
         except (duckdb.Error, OSError) as error:
-            raise StoreError(
-                f"{self._path} cannot be opened: {_first_line(error)};"
-                " `maintainer doctor --repair` sets it aside and rebuilds it from what was taken in"
-            ) from error
+            raise self._not_opened(error) from error
         return db
+
+    def _not_opened(self, error: Exception) -> StoreError:
+        said = f"{self._path} cannot be opened: {_first_line(error)}"
+        if "lock" in said and isinstance(error, duckdb.IOException):
+            return BusyError(f"{said}; wanted to be its only user")
+        return StoreError(f"{said}; `maintainer doctor --repair` sets it aside and rebuilds it from what was taken in")
 
     def close(self) -> None:
         """Write everything into the database file and let go of it."""
@@ -90,7 +97,7 @@ class Database:
                 cursor.execute("commit")
             except BaseException as error:
                 if not isinstance(error, duckdb.FatalException):
-                    _rollback(cursor)
+                    self._rollback(cursor)
                 raise
 
     def checkpoint(self) -> None:
@@ -98,17 +105,18 @@ class Database:
         with self._lock, self.reading() as cursor:
             cursor.execute("checkpoint")
 
+    def _rollback(self, cursor: Connection) -> None:
+        try:
+            cursor.execute("rollback")
+        except duckdb.TransactionException:  # the failed statement has ended the transaction already
+            return
+        except duckdb.FatalException:  # the failed statement has invalidated the database: opened again at the next use
+            self.close()
+
     def _said(self, error: duckdb.Error) -> StoreError:
         if isinstance(error, duckdb.FatalException):  # the database refuses everything until it is opened again
             self.close()
         return StoreError(f"{self._path}: {_first_line(error)}")
-
-
-def _rollback(cursor: Connection) -> None:
-    try:
-        cursor.execute("rollback")
-    except duckdb.TransactionException:  # the failed statement has ended the transaction already
-        return
 
 
 def _first_line(error: Exception) -> str:
@@ -125,6 +133,19 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def read_everything(database: Database) -> int:
+    """Read every value of every table, so that a damaged block shows; return the number of tables.
+
+    Raises:
+        StoreError: something cannot be read.
+    """
+    with database.reading() as db:
+        names = db.execute("select schema_name, table_name from duckdb_tables() where not temporary").fetchall()
+        for schema, name in names:
+            db.execute(f"select bit_xor(hash(t)) from {quoted(str(schema))}.{quoted(str(name))} t").fetchone()
+    return len(names)
+
+
 def set_aside(database: Database, now: datetime) -> Path:
     """Move a database that will not open out of the way, its write-ahead log too; return where it lies now.
 
@@ -133,7 +154,7 @@ def set_aside(database: Database, now: datetime) -> Path:
     """
     database.close()
     path = database.path
-    target = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%S}.broken")
+    target = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%S%f}.broken")
     try:
         for suffix in (".wal", ""):
             part = path.with_name(path.name + suffix)

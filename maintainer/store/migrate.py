@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 
-from maintainer.errors import StoreError
+from maintainer.errors import NewerError
 
 
 def scripts(folder: str) -> list[tuple[int, str]]:
@@ -19,12 +19,12 @@ def pending(folder: str, applied: Iterable[int], name: str) -> list[tuple[int, s
     """Return the migrations still to be applied.
 
     Raises:
-        StoreError: the database was written by a newer version of the program.
+        NewerError: the database was written by a newer version of the program.
     """
     known = scripts(folder)
     newest, last = known[-1][0], max(applied, default=0)
     if last > newest:
-        raise StoreError(f"{name} has schema {last}, this program knows {newest}: it was written by a newer version")
+        raise NewerError(f"{name} has schema {last}, this program knows {newest}: it was written by a newer version")
     return [(number, text) for number, text in known if number > last]
 
 
@@ -33,10 +33,14 @@ def migrate(folder: str, name: str, query: Callable[[str], list[tuple[int]]], ex
     execute("create table if not exists migration (number integer primary key)")
     for number, text in pending(folder, (row[0] for row in query("select number from migration")), name):
         execute("begin")
-        for statement in _statements(text):
-            execute(statement)
-        execute(f"insert into migration values ({number})")
-        execute("commit")
+        try:
+            for statement in _statements(text):
+                execute(statement)
+            execute(f"insert into migration values ({number})")
+            execute("commit")
+        except BaseException:
+            execute("rollback")
+            raise
 
 
 def _statements(text: str) -> list[str]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +17,8 @@ from maintainer.store.database import Connection, literal, quoted
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 HEADER_BYTES = 1 << 20
+OURS = (duckdb.FatalException, duckdb.OutOfMemoryException)  # what the store could not do, whatever the file holds
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 NEVER = "\x01"  # a delimiter that no line of JSON holds: control characters must be escaped there
 
 
@@ -40,6 +46,22 @@ def format_of(path: Path, declared: str = "auto") -> str:
     return found
 
 
+@contextmanager
+def fault_of_file(path: Path, form: str) -> Generator[None]:
+    """Say an error while a file is read as a fault of the file, unless the store or its disk is at fault.
+
+    Raises:
+        InputError: the file is not what its format says, or may not be read.
+    """
+    try:
+        yield
+    except (duckdb.Error, OSError, csv.Error) as error:
+        said = str(error).strip()
+        if isinstance(error, OURS) or any(word in said for word in FULL):
+            raise
+        raise InputError(f"{path.name} is not readable as {form}: {said.splitlines()[0]}") from error
+
+
 def raw_file(db: Connection, path: Path, form: str, known: frozenset[str]) -> RawFile:
     """Return a file as a relation.
 
@@ -48,13 +70,11 @@ def raw_file(db: Connection, path: Path, form: str, known: frozenset[str]) -> Ra
     """
     if not path.is_file():
         raise InputError(f"{path.name}: no such file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name}: the file is empty")
     readers = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
-    try:
+    with fault_of_file(path, form):
+        if path.stat().st_size == 0:
+            raise InputError(f"{path.name}: the file is empty")
         raw = readers[form](db, path, known)
-    except duckdb.Error as error:
-        raise InputError(f"{path.name} is not readable as {form}: {str(error).splitlines()[0]}") from error
     if not known & raw.columns.keys():
         found = ", ".join(list(raw.columns)[:8]) or "none"
         raise InputError(f"{path.name}: none of its columns is known; found {found}; wanted {', '.join(sorted(known))}")
@@ -105,15 +125,17 @@ def _jsonl(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
         "header = false, auto_detect = false, ignore_errors = true, store_rejects = true) where trim(line) <> ''"
     )
     keys = db.execute(
-        f"select distinct unnest(json_keys(doc)) from (select * from ({lines}) limit 1000) where json_type(doc) = 'OBJECT'"
+        f"select distinct unnest(json_keys(doc)) from ({lines}) where json_type(doc) = 'OBJECT'"
     ).fetchall()
     found = sorted({str(row[0]) for row in keys})
     if not found:
-        raise InputError(f"{path.name} is not readable as jsonl: no line of its first 1000 is a JSON object")
+        raise InputError(f"{path.name} is not readable as jsonl: no line of it is a JSON object with a key")
     named = [name for name in found if name in known]
     picked = "".join(f", doc->>{literal(_pointer(name))} as {quoted(name)}" for name in named)
     broken = "case when doc is null or json_type(doc) <> 'OBJECT' then 'not a JSON object: ' || left(line, 200) end"
-    return RawFile(path, "jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})")
+    return RawFile(
+        path, "jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})"
+    )
 
 
 def _pointer(name: str) -> str:

@@ -28,14 +28,14 @@ def adopt(database: Database, schema: Schema) -> list[str]:
     with database.reading() as db:
         found = db.execute(
             "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = 'sample'",
-                [schema_name(schema.model)],
+            [schema_name(schema.model)],
         ).fetchall()
-    kept = {str(name): str(kind).lower() for name, kind in found}
+    kept = {str(name).casefold(): str(kind).lower() for name, kind in found}  # as DuckDB tells names apart
     if not kept:
         _create(database, schema)
         return [f"tables of {schema.model} made with {len(schema.features)} features"]
     _same_types(schema, kept)
-    added = [column for column in schema.features if column.name not in kept]
+    added = [column for column in schema.features if column.name.casefold() not in kept]
     for column in added:
         with database.writing() as db:
             name = quoted(column.name)
@@ -47,9 +47,9 @@ def _same_types(schema: Schema, kept: dict[str, str]) -> None:
     answer = Column("_prediction", schema.answer_kind)
     for column in (*schema.features, answer):
         wanted = SQL_TYPES[column.kind]
-        if kept.get(column.name, wanted) != wanted:
+        if (have := kept.get(column.name.casefold(), wanted)) != wanted:
             raise RefusedError(
-                f"policy {schema.model}: column {column.name} is kept as {kept[column.name]}, the policy wants {wanted};"
+                f"policy {schema.model}: column {column.name} is kept as {have}, the policy wants {wanted};"
                 " use a new column name or a new model name"
             )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from maintainer.store.batch import Batch, Ingested
 from maintainer.store.database import Database
-from maintainer.store.intake import Batch, Ingested, ingest_labels, ingest_samples
+from maintainer.store.intake import ingest_labels, ingest_samples
 from maintainer.store.reading import raw_file
 
 

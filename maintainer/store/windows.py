@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maintainer.domain.sample import GOLDEN, Part, Schema, Split, Window
+from maintainer.store.batch import utc
 from maintainer.store.database import Database, literal, quoted
-from maintainer.store.intake import utc
 from maintainer.store.tables import table
 
 
@@ -92,7 +92,8 @@ class Reader:
         """Return the span from the first to just after the last labelled sample; None without any."""
         with self.database.reading() as db:
             row = db.execute(
-                f"select min(s._time), max(s._time) + interval 1 microsecond from {table(self.schema.model, 'sample')} s "
+                "select min(s._time), max(s._time) + interval 1 microsecond "
+                f"from {table(self.schema.model, 'sample')} s "
                 f"join {self._labels()} l on l._key = s._key"
             ).fetchone()
         if row is None or row[0] is None:
@@ -102,7 +103,7 @@ class Reader:
     def occupied_blocks(self, seconds: float) -> int:
         """Return how many time blocks of this length hold labelled samples."""
         return self._one_int(
-            f"select count(distinct epoch_us(s._time) // {int(seconds * 1e6)}) from "
+            f"select count(distinct {_floor_division('epoch_us(s._time)', int(seconds * 1e6))}) from "
             f"{table(self.schema.model, 'sample')} s join {self._labels()} l on l._key = s._key where l.labelled <= ?"
         )
 
@@ -180,7 +181,8 @@ class Reader:
         query = (
             f"select s._time as moment, s._key as key, l.value as label, {self._answer_sql(version)} as answer from "
             f"{self._answered_from(version)} join {self._labels()} l on l._key = s._key where "
-            f"s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} and answer is not null"
+            f"s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
+            f"and {self._answer_sql(version)} is not null"
         )
         with self.database.reading() as db:
             matched = db.execute(f"select count(*) from ({query})").fetchone()
@@ -193,7 +195,8 @@ class Reader:
     def _labels(self) -> str:
         """Return SQL for the newest label of each sample among those that had arrived by now."""
         return (
-            f"(select _key, arg_max(value, rowid) as value, max(_time) as labelled from {table(self.schema.model, 'label')} "
+            "(select _key, arg_max(value, rowid) as value, max(_time) as labelled "
+            f"from {table(self.schema.model, 'label')} "
             f"where _arrived <= {_sql_time(self.now)} group by _key)"
         )
 
@@ -213,14 +216,15 @@ class Reader:
         split, place = self.split, "(s._key / 18446744073709551616.0)"
         if split.block is not None:
             micros = int(split.block.total_seconds() * 1e6)
-            product = f"((epoch_us(s._time) // {micros}) * {GOLDEN!r}::double)"
+            block = _floor_division("epoch_us(s._time)", micros)
+            product = f"({block} * {_exact(GOLDEN)})"
             place = f"({product} - floor({product}))"
         edges = {
             Part.HOLDOUT: (0.0, split.holdout),
             Part.VALIDATION: (split.holdout, split.holdout + split.validation),
-            Part.TRAIN: (split.holdout + split.validation, 1.0),
+            Part.TRAIN: (split.holdout + split.validation, 2.0),  # a hash next to 2^64 has the place 1.0
         }
-        ranges = [f"({place} >= {edges[p][0]!r}::double and {place} < {edges[p][1]!r}::double)" for p in parts]
+        ranges = [f"({place} >= {_exact(edges[p][0])} and {place} < {_exact(edges[p][1])})" for p in parts]
         return f"({' or '.join(ranges)})"
 
     def _one_int(self, query: str) -> int:
@@ -233,8 +237,16 @@ def _sql_time(moment: datetime) -> str:
     return f"{literal(utc(moment).isoformat(sep=' '))}::timestamp"
 
 
+def _floor_division(value: str, by: int) -> str:
+    """Return SQL for a division rounded down, as Python does; DuckDB's `//` rounds towards zero before 1970."""
+    return f"(({value} - (({value} % {by}) + {by}) % {by}) // {by})"
+
+
+def _exact(number: float) -> str:
+    """Return SQL for a double; a bare literal would be a decimal, rounded a second time."""
+    return f"{literal(repr(number))}::double"
+
+
 def _plain(values: Any) -> NDArray[np.generic]:
     found: NDArray[np.generic] = np.ma.getdata(values)  # pyright: ignore[reportUnknownMemberType]
     return found
-
-

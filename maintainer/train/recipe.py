@@ -45,8 +45,8 @@ class Anchor:
 
     The penalty is strength / 2 * sum_i F_i (theta_i - anchor_i)^2 (Kirkpatrick et al. 2017, eq. 3,
     https://arxiv.org/abs/1612.00796). With F the mean Fisher per sample this is, to second order, the mean divergence
-    KL(champion || challenger) on former data in nats: a loss of those samples like any other, which therefore counts
-    as much as they do in a batch. Nothing is left to tune.
+    KL(champion || challenger) on former data in nats: a loss of those samples like any other, so its strength is their
+    share of a batch, whatever the data, the width or the number of classes.
     """
 
     values: Tensor

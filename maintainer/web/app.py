@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from maintainer import __version__
 from maintainer.daemon import intake, status
@@ -17,6 +20,7 @@ from maintainer.daemon.operations import Operations
 from maintainer.errors import (
     BusyError,
     InputError,
+    InterruptedRunError,
     MaintainerError,
     NotFoundError,
     PolicyError,
@@ -24,7 +28,17 @@ from maintainer.errors import (
     StoreError,
 )
 
-CODES = {NotFoundError: 404, RefusedError: 409, PolicyError: 422, InputError: 422, BusyError: 503, StoreError: 503}
+log = logging.getLogger(__name__)
+
+CODES = {
+    NotFoundError: 404,
+    RefusedError: 409,
+    PolicyError: 422,
+    InputError: 422,
+    InterruptedRunError: 503,
+    BusyError: 503,
+    StoreError: 503,
+}
 
 router = APIRouter(prefix="/v1")
 
@@ -43,8 +57,34 @@ def create_app(operations: Operations) -> FastAPI:
     app = FastAPI(title="maintainer", version=__version__, docs_url=None, redoc_url=None)
     app.state.operations = operations
     app.add_exception_handler(MaintainerError, refuse)
+    app.add_exception_handler(RequestValidationError, not_understood)
+    app.add_exception_handler(HTTPException, not_offered)
+    app.middleware("http")(survive)
     app.include_router(router)
     return app
+
+
+async def survive(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Return a defect of ours as JSON; the traceback is for the log alone."""
+    try:
+        return await go_on(request)
+    except Exception as error:
+        log.exception("%s %s broke", request.method, request.url.path)
+        told = f"a defect of maintainer, not of the request: {type(error).__name__}; its log has the traceback"
+        return JSONResponse({"error": told, "kind": type(error).__name__}, 500)
+
+
+async def not_understood(request: Request, error: Exception) -> JSONResponse:
+    """Return what is wrong with the parameters or the body of a request."""
+    found: list[dict[str, Any]] = list(error.errors()) if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(str(step) for step in each['loc'])}: {each['msg']}" for each in found)
+    return JSONResponse({"error": told, "kind": type(error).__name__}, 422)
+
+
+async def not_offered(request: Request, error: Exception) -> JSONResponse:
+    """Return that there is no such route or method."""
+    code = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"error": f"{request.method} {request.url.path}: {error}", "kind": type(error).__name__}, code)
 
 
 async def refuse(request: Request, error: Exception) -> JSONResponse:
@@ -111,12 +151,12 @@ async def labels(model: str, name: Name, request: Request, held: Held) -> dict[s
 async def predictions(model: str, name: Name, request: Request, held: Held) -> dict[str, Any]:
     """Return what the champion answers to the rows of a file; nothing is stored."""
     held.context.policy(model)
-    path = intake.upload_path(held.context, "predict", name)
-    await _receive(request.stream(), path)
-    try:
-        return await to_thread.run_sync(held.predict, model, path)
-    finally:
-        path.unlink(missing_ok=True)
+    with intake.upload(held.context, "_predict", name) as path:  # a folder that no model can have
+        await _receive(request.stream(), path)
+        try:
+            return await to_thread.run_sync(held.predict, model, path)
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @router.post("/models/{model}/checks")
@@ -157,19 +197,18 @@ def mend(held: Held) -> dict[str, Any]:
 
 async def _take(held: Operations, model: str, name: str, request: Request, labels: bool) -> dict[str, Any]:
     held.context.policy(model)
-    path = intake.upload_path(held.context, model, name)
-    await _receive(request.stream(), path)
-    return intake.document(await to_thread.run_sync(held.take_upload, model, path, name, labels))
+    with intake.upload(held.context, model, name, labels) as path:
+        await _receive(request.stream(), path)
+        return intake.document(await to_thread.run_sync(held.take_upload, model, path, name, labels))
 
 
 async def _receive(pieces: AsyncIterator[bytes], path: Path) -> None:
     """Write a body to the spool piece by piece, durably; memory does not grow with it."""
-    partial = path.with_name(path.name + ".partial")
+    partial = intake.partial_of(path)
     try:
         with partial.open("wb") as file:
             async for piece in pieces:
                 await to_thread.run_sync(file.write, piece)
-        await to_thread.run_sync(intake.publish_upload, partial, path)
+        await to_thread.run_sync(intake.publish_upload, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise StoreError(f"{partial} cannot be written: {error.strerror or error}") from error

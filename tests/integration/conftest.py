@@ -41,9 +41,9 @@ def linear_onnx(
         "one": np.array([1]),
     }
     outputs = (
-        [("label", TensorProto.STRING, ["n"]), ("probabilities", TensorProto.FLOAT, ["n", len(classes)])]
+        [("_label", TensorProto.STRING, ["n"]), ("_probabilities", TensorProto.FLOAT, ["n", len(classes)])]
         if classes
-        else [("value", TensorProto.DOUBLE, ["n"])]
+        else [("_value", TensorProto.DOUBLE, ["n"])]
     )
     graph = helper.make_graph(
         nodes,
@@ -79,10 +79,10 @@ def _number(name: str) -> list[object]:
 
 def _class_outputs(classes: tuple[str, ...]) -> list[object]:
     return [
-        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+        helper.make_node("Softmax", ["scores"], ["_probabilities"], axis=1),
         helper.make_node("ArgMax", ["scores"], ["index"], axis=1, keepdims=0),
         helper.make_node(
-            "LabelEncoder", ["index"], ["label"], domain="ai.onnx.ml",
+            "LabelEncoder", ["index"], ["_label"], domain="ai.onnx.ml",
             keys_int64s=list(range(len(classes))), values_strings=list(classes),
         ),
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def _class_outputs(classes: tuple[str, ...]) -> list[object]:
 def _value_output() -> list[object]:
     return [
         helper.make_node("Squeeze", ["scores", "one"], ["value_f"]),
-        helper.make_node("Cast", ["value_f"], ["value"], to=TensorProto.DOUBLE),
+        helper.make_node("Cast", ["value_f"], ["_value"], to=TensorProto.DOUBLE),
     ]
 
 

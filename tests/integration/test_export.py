@@ -7,33 +7,70 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from maintainer.domain.phase import ExportResult
+from maintainer.domain.phase import ExportResult, PhaseSpec
+from maintainer.domain.policy import Policy
+from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError
+from maintainer.export import parity
 from maintainer.export import stage as export_stage
+from maintainer.families import encoder as encoders
 from maintainer.families.encoder import encode
 from maintainer.families.table import read_samples
 from maintainer.families.tabular_mlp import build
-from maintainer.families.weights import MODEL, load_encoder, load_tensors
-from tests.integration.runs import CLASSIFICATION, REGRESSION, collect, train, world
+from maintainer.families.weights import MODEL, load_encoder, load_tensors, save_encoder, save_tensors
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnx
 import onnxruntime
 
+CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
+# Two features are named like what the file answers.
+FEATURES = {"value": "number", "label": "category", "big": "number", "flat": "number", "gone": "number"}
+
+
+def holdout(kind: str, n: int) -> pa.Table:
+    rng = np.random.default_rng(3)
+    numbers = {"value": rng.normal(size=n), "big": rng.normal(size=n) * 1e6 + 4e6, "flat": np.full(n, 3.0)}
+    colours = [None if c == "" else c for c in rng.choice(["red", "grün", "blue", ""], n).tolist()]
+    gone = pa.array([None] * n, pa.float64())
+    label = (
+        pa.array(rng.choice(["DOWN", "UP"], n)) if kind == CLASSIFICATION else pa.array(rng.normal(size=n) * 40 + 100)
+    )
+    return pa.table({**numbers, "label": pa.array(colours), "gone": gone, "_label": label})
+
 
 @pytest.fixture(scope="module", params=[CLASSIFICATION, REGRESSION])
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PhaseSpec]:
+    """A model of random weights, exported: agreement does not ask whether the answers are good."""
     home = tmp_path_factory.mktemp("export")
-    inputs = collect(home / "collect", world(request.param, 900, seed=1), holdout=200)
-    spec, result = train(home, request.param, inputs)
-    assert result.challenger, result.reason
-    (home / "export").mkdir()
-    spec = spec.model_copy(
-        update={"phase": "export", "out": str(home / "export"), "inputs": {"collect": str(inputs), "train": spec.out}}
+    for name in ("collect", "train", "export"):
+        (home / name).mkdir()
+    pq.write_table(holdout(request.param, 300), home / "collect" / "current_holdout.parquet")
+    features = {name: {"type": kind} for name, kind in FEATURES.items()}
+    task = {"kind": request.param, "features": features, "label": "y"}
+    spec = PhaseSpec(
+        phase="export",
+        run="r",
+        version="v7",
+        policy=Policy.model_validate({"version": 1, "model": "m", "task": task}),
+        classes=(),
+        inputs={name: str(home / name) for name in ("collect", "train")},
+        champion=None,
+        out=str(home / "export"),
+        threads=1,
     )
+    samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
+    classes = ("DOWN", "UP") if request.param == CLASSIFICATION else ()
+    encoder = encoders.fit(TaskKind(request.param), samples, classes)
+    torch.manual_seed(0)
+    weights = {name: 3 * value for name, value in build(encoder).state_dict().items()}
+    save_encoder(home / "train", encoder)
+    save_tensors(home / "train" / MODEL, weights)
     export_stage.run(spec)
     return home, spec
 
@@ -45,11 +82,11 @@ def session(home: Path) -> onnxruntime.InferenceSession:
 def feeds(n: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     return {
-        "x": rng.normal(size=n),
+        "value": rng.normal(size=n),
         "big": rng.normal(size=n) * 1e6,
         "flat": np.full(n, 3.0),
         "gone": np.full(n, np.nan),
-        "colour": np.array(rng.choice(["red", "green", "", "unheard of"], n), dtype=object),
+        "label": np.array(rng.choice(["red", "green", "", "unheard of"], n), dtype=object),
     }
 
 
@@ -66,18 +103,18 @@ def test_the_convention_of_inputs_outputs_and_metadata_is_kept(exported):
     live = session(home)
     kinds = {i.name: (i.type, i.shape) for i in live.get_inputs()}
     assert list(kinds) == list(spec.policy.task.features)
-    assert kinds["x"] == ("tensor(double)", ["n"])
-    assert kinds["colour"] == ("tensor(string)", ["n"])
+    assert kinds["value"] == ("tensor(double)", ["n"])
+    assert kinds["label"] == ("tensor(string)", ["n"])
     outputs = {o.name: o.type for o in live.get_outputs()}
     props = live.get_modelmeta().custom_metadata_map
     if spec.policy.task.kind == CLASSIFICATION:
-        assert outputs == {"label": "tensor(string)", "probabilities": "tensor(float)"}
+        assert outputs == {"_label": "tensor(string)", "_probabilities": "tensor(float)"}
         assert json.loads(props["maintainer.classes"]) == ["DOWN", "UP"]
     else:
-        assert outputs == {"value": "tensor(double)"}
+        assert outputs == {"_value": "tensor(double)"}
     assert props["maintainer.version"] == spec.version
     assert props["maintainer.task"] == spec.policy.task.kind
-    assert json.loads(props["maintainer.schema"])[0] == {"name": "x", "kind": "number"}
+    assert json.loads(props["maintainer.schema"])[0] == {"name": "value", "kind": "number"}
 
 
 @pytest.mark.parametrize("n", [0, 1, 37])
@@ -101,16 +138,14 @@ def test_the_onnx_answers_are_those_of_torch_in_the_unit_of_the_label(exported):
     answers = session(home).run(None, samples.numbers | samples.categories)
     if spec.policy.task.kind == CLASSIFICATION:
         assert list(answers[0]) == [encoder.classes[i] for i in outputs.argmax(axis=1)]
-        assert np.mean(answers[0] == samples.labels) > 0.8
+        assert len(set(answers[0])) == 2
     else:
         np.testing.assert_allclose(answers[0], outputs[:, 0] * encoder.target_scale + encoder.target_mean, rtol=1e-4)
-        assert np.mean(np.abs(answers[0] - samples.labels)) < 0.5 * np.mean(np.abs(samples.labels - 100))
+        assert answers[0].std() > 1.0
 
 
-def test_a_wrong_weight_in_the_file_shows_in_the_parity(exported, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_weight_in_the_file_shows_in_the_parity(exported):
     home, spec = exported
-    from maintainer.export import parity
-
     encoder = load_encoder(home / "train")
     weights = load_tensors(home / "train" / MODEL)
     weights["layers.1.weight"] = weights["layers.1.weight"] * 1.05
@@ -134,15 +169,3 @@ def test_another_feature_list_than_the_trained_one_is_refused(exported, tmp_path
     with pytest.raises(InputError, match="was trained on"):
         export_stage.run(spec.model_copy(update={"policy": policy, "out": str(tmp_path)}))
     assert not (tmp_path / "result.json").exists()
-
-
-def test_a_feature_named_like_an_output_is_refused_by_name():
-    from maintainer.domain.sample import TaskKind
-    from maintainer.export.graph import Content
-    from maintainer.export.graph import build as build_graph
-    from maintainer.families.encoder import Encoder, NumberCode
-
-    number = NumberCode(name="value", mean=0, scale=1, constant=False)
-    encoder = Encoder(task=TaskKind.REGRESSION, numbers=(number,), categories=(), classes=())
-    with pytest.raises(InputError, match=r"\['value'\]"):
-        build_graph(Content("v", encoder, {"value": "number"}, {}))

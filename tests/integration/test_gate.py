@@ -151,13 +151,18 @@ def test_at_bootstrap_there_is_nothing_to_compare_with_but_a_constant_answer(jud
     result = judge({"current": samples(300, 1, up_or_down)}, (*GOOD, CLASSES))
     assert result.passed
     assert result.champion == {} and result.negative_flip_rate is None
-    assert verdicts(result)["better than the trivial answer"] is GateVerdict.PASSED
+    assert verdicts(result)["not worse than a constant answer"] is GateVerdict.PASSED
 
 
-def test_a_first_model_that_learned_nothing_is_turned_away(judge):
-    constant = ([[0, 0, 0], [0, 0, 0]], [0, 1], CLASSES)
-    result = judge({"current": samples(300, 1, up_or_down)}, constant)
-    assert verdicts(result)["better than the trivial answer"] is GateVerdict.FAILED
+def test_a_first_model_that_learned_the_wrong_thing_is_turned_away(judge):
+    upside_down = ([[1, 0, 0], [-1, 0, 0]], [0, 0], CLASSES)
+    result = judge({"current": samples(300, 1, up_or_down)}, upside_down)
+    assert verdicts(result)["not worse than a constant answer"] is GateVerdict.FAILED
+
+
+def test_a_first_model_that_learned_nothing_is_let_through_with_those_words(judge):
+    constant = judge({"current": samples(300, 1, up_or_down)}, ([[0, 0, 0], [0, 0, 0]], [0, 1], CLASSES)).findings[-1]
+    assert constant.verdict is GateVerdict.PASSED and "not better, nor worse beyond chance" in constant.sentence
 
 
 @pytest.mark.parametrize("rows", [None, 0])

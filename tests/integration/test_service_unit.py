@@ -31,12 +31,15 @@ def test_the_unit_stays_as_closed_as_it_was_measured_to_work() -> None:
     assert float(exposure[1]) <= 1.1
 
 
-def test_a_whole_check_fits_into_the_watchdog_and_the_start() -> None:
+def minutes(name: str) -> int:
+    found = re.search(rf"^{name}=(\d+)min$", UNIT.read_text(), re.MULTILINE)
+    assert found is not None, f"{name} is not given in minutes"
+    return int(found[1])
+
+
+def test_the_watchdog_is_far_from_a_tick_and_bites_before_a_check_would_end() -> None:
     from maintainer.settings import Settings
 
-    longest = Settings.model_fields["check_timeout_seconds"].default
-    unit = UNIT.read_text()
-    for name in ("WatchdogSec", "TimeoutStartSec"):
-        minutes = re.search(rf"^{name}=(\d+)min$", unit, re.MULTILINE)
-        assert minutes is not None, f"{name} is not given in minutes"
-        assert int(minutes[1]) * 60 > longest
+    tick, check = (Settings.model_fields[f"{name}_seconds"].default for name in ("poll", "check_timeout"))
+    assert 10 * tick < minutes("WatchdogSec") * 60 < check  # so a long check must feed it, and does
+    assert minutes("TimeoutStartSec") >= minutes("WatchdogSec")

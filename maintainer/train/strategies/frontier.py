@@ -23,7 +23,8 @@ from maintainer.train.strategies.start import Start, pace, start
 from maintainer.train.sweep import ALPHAS, choose, sweep
 
 DISTILL = 0.5  # of a replayed sample's loss, the part that is nearness to the champion's right answer
-PULL = 1.0  # what the penalty counts beside the loss of the replayed samples
+PULL = 1.0  # what the penalty counts beside new data, where no former sample may stand for the past
+BACKUP = 0.1  # and where replay does: the penalty then only holds what the replayed samples do not show
 
 
 def frontier(situation: Situation, champion: Champion) -> Outcome:
@@ -53,7 +54,8 @@ def _lesson(situation: Situation, begin: Start) -> Lesson:
         outputs = module(rows.codes, rows.numbers)
     teacher = Teacher(outputs, _trust(situation.task, outputs, rows, parts.new.size))
     flat = Flat(module)
-    pull = flat.join(per_sample(begin.importance)) * PULL * share * _unit(situation.task, outputs, rows)
+    strength = share * (BACKUP if parts.former.size else PULL) * _unit(situation.task, outputs, rows)
+    pull = flat.join(per_sample(begin.importance)) * strength
     anchor = Anchor(flat.values.clone(), pull)
     return Lesson(situation.task, rows, parts.new.size, teacher if parts.former.size else None, anchor)
 

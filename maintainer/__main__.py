@@ -1,0 +1,5 @@
+"""`python -m maintainer` is `maintainer`."""
+
+from maintainer.cli import main
+
+main()

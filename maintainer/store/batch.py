@@ -1,0 +1,41 @@
+"""What is taken in and what became of it: the values that go into an intake and come out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from maintainer.domain.sample import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is taken in, for whom, and when."""
+
+    schema: Schema
+    path: Path
+    format: str
+    source: str  # the name of the file as the sender knows it
+    now: datetime
+    champion: str | None = None  # the version that answered, where predictions are logged
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a batch: rows = stored + duplicate + quarantined; of late labels, `labels` are what was stored."""
+
+    rows: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    labels: int = 0
+    labels_quarantined: int = 0
+    unmatched: int = 0  # labels whose sample is not here (yet)
+    unknown_columns: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
+
+
+def utc(moment: datetime) -> datetime:
+    """Return an aware moment as DuckDB keeps it: naive UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,110 @@
+"""Which samples a run learns from and is judged on, over a sequence of runs."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maintainer.daemon.collect import collect, split_of
+from maintainer.domain.model import Manifest, Span
+from maintainer.domain.phase import CollectResult
+from maintainer.domain.policy import Policy, schema_of
+from maintainer.domain.sample import Part, TaskKind
+from maintainer.policies import load_text
+from maintainer.store.batch import Batch
+from maintainer.store.database import Database
+from maintainer.store.intake import ingest_samples
+from maintainer.store.tables import adopt
+from maintainer.store.windows import Reader
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+POLICY = """\
+version: 1
+model: small
+task:
+  kind: tabular-regression
+  id: id
+  time: at
+  features: {x: {type: number}}
+  label: y
+checks: {window: {last: LAST, min_samples: 10, max_samples: 1000}}
+retention: {replay: 500}
+triggers: [{name: t, metric: samples.new, above: 1}]
+"""
+LEARNED = ("train", "replay")
+
+
+def champion_of(result: CollectResult, policy: Policy) -> Manifest:
+    """A champion as far as the next run looks at it."""
+    return Manifest(
+        model=policy.model, version="v", parent=None, run="r", created_at=BEGIN, task=TaskKind.REGRESSION, family="f",
+        classes=(), trained=result.trained, held_out=Span(start=BEGIN, end=BEGIN), memory_from=result.memory_from,
+        block_seconds=result.block_seconds, metrics={}, strategy="s", alpha=1.0, seed=0, threads=1, policy_hash="h",
+        data_hash=result.data_hash, packages={}, files={},
+    )  # fmt: skip
+
+
+def ids(folder: Path) -> dict[str, dict[int, datetime]]:
+    """Return the samples of each file of a run: hash -> time."""
+    with duckdb.connect() as db:
+        return {
+            path.stem: {
+                key: at.replace(tzinfo=UTC)
+                for key, at in db.execute(f"select _key, _time from read_parquet('{path}')").fetchall()
+            }
+            for path in folder.glob("*.parquet")
+        }
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000),
+    last=st.sampled_from(["2d", "5d", "30d"]),
+    bunched=st.booleans(),
+    steps=st.lists(st.integers(1, 6), min_size=2, max_size=4),
+)
+def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
+    seed: int, last: str, bunched: bool, steps: list[int]
+) -> None:
+    policy = load_text(POLICY.replace("LAST", last), "small.yaml")
+    draw = random.Random(seed)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        database = Database(folder / "samples.duckdb", 256, 1)
+        adopt(database, schema_of(policy))
+        now, learned, judged, champion = BEGIN, set[int](), set[int](), None
+        for number, days in enumerate([8, *steps]):
+            rows = [_sample(draw, now, timedelta(days=days), bunched) for _ in range(80)]
+            path = folder / f"{number}.jsonl"
+            path.write_text("".join(json.dumps({"id": f"{number}-{i}", **row}) + "\n" for i, row in enumerate(rows)))
+            now += timedelta(days=days)
+            ingest_samples(database, Batch(schema_of(policy), path, "jsonl", path.name, now))
+            collect(Reader(database, schema_of(policy), now), policy, champion, folder / f"run{number}")
+            result = CollectResult.model_validate_json((folder / f"run{number}" / "result.json").read_text())
+            files = ids(folder / f"run{number}")
+            assert {key: len(found) for key, found in files.items()} == result.rows
+            everything = [key for found in files.values() for key in found]
+            assert len(everything) == len(set(everything)), "a sample is in two files of a run"
+            split = split_of(policy, result.block_seconds)
+            for file in LEARNED:
+                assert all(split.part(at, key) is Part.TRAIN for key, at in files.get(file, {}).items())
+                learned |= files.get(file, {}).keys()
+            for file in ("replay_validation", "validation"):
+                assert all(split.part(at, key) is Part.VALIDATION for key, at in files.get(file, {}).items())
+            judged |= files.get("reference_holdout", {}).keys()
+            assert not judged & learned, "the reference was learned from"
+            assert not files["current_holdout"].keys() & learned, "the newest samples were learned from before"
+            champion = champion_of(result, policy)
+        database.close()
+
+
+def _sample(draw: random.Random, start: datetime, length: timedelta, bunched: bool) -> dict[str, object]:
+    place = draw.choice((0.1, 0.5, 0.9)) if bunched else draw.random()
+    return {"at": (start + length * place).isoformat(), "x": draw.random(), "y": draw.random()}

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from maintainer.daemon.context import Context
+from maintainer.daemon.machine import Outcome
+from maintainer.daemon.operations import RETRY, Operations
+from maintainer.daemon.starting import next_run
+from maintainer.domain.run import Phase, Verdict
+from maintainer.errors import RefusedError, StoreError
+from maintainer.settings import load
+
+POLICY = """\
+version: 1
+model: tiny
+task: {kind: tabular-regression, label: y, time: at, features: {x: {type: number}}}
+"""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Stages:
+    """Phases that meet a full disk while there is one."""
+
+    full = True
+
+    def perform(self, run_id: str, phase: Phase) -> Outcome:
+        if self.full and phase is Phase.TRAIN:
+            raise StoreError("no space left")
+        return Outcome(phase, Verdict.PROMOTED if phase is Phase.PROMOTE else None)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    found = Stages()
+    monkeypatch.setattr(Operations, "assembly", property(lambda self: found))
+    return found
+
+
+@pytest.fixture
+def held(tmp_path: Path, clock: Clock) -> Iterator[Context]:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "tiny.yaml").write_text(POLICY)
+    found = Context.open(load(state=tmp_path / "state", policies=tmp_path / "policies"), clock)
+    found.load_policies()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def begin(held: Context) -> Callable[[], str]:
+    def make() -> str:
+        record = next_run(held, held.policy("tiny"), "a test")
+        held.control.create_run(record)
+        return record.id
+
+    return make
+
+
+def test_a_run_that_met_a_full_disk_rests_for_a_minute_and_then_goes_on(
+    held: Context, clock: Clock, stages: Stages, begin: Callable[[], str]
+) -> None:
+    operations, run = Operations(held), begin()
+    for _ in range(5):  # five ticks
+        operations.tick()
+        clock.now += timedelta(seconds=5)
+    assert [e.kind for e in held.control.events(run)].count("paused") == 1
+    stages.full = False
+    clock.now += RETRY
+    operations.tick()
+    assert held.control.state(run).verdict is Verdict.PROMOTED
+
+
+def test_a_new_process_takes_a_paused_run_up_at_once(
+    held: Context, stages: Stages, begin: Callable[[], str]
+) -> None:
+    run = begin()
+    Operations(held).tick()
+    assert held.control.state(run).paused
+    stages.full = False
+    Operations(held).tick()
+    assert held.control.state(run).verdict is Verdict.PROMOTED
+
+
+def test_what_ends_in_the_background_is_told(held: Context, stages: Stages, begin: Callable[[], str]) -> None:
+    stages.full, told = False, list[str]()
+    with ThreadPoolExecutor(1) as runner:
+        operations = Operations(held, runner, told.append)
+        run = begin()
+        operations.drive(run)
+        operations.drive(run)  # driven already: not twice
+    assert told == [f"run {run} promoted: promote"]
+    assert [e.kind for e in held.control.events(run)].count("started") == len(Phase)
+
+
+def test_a_second_run_of_a_model_is_refused_while_one_is_under_way(
+    held: Context, stages: Stages, begin: Callable[[], str]
+) -> None:
+    run = begin()
+    with pytest.raises(RefusedError, match=f"run {run} of tiny is under way"):
+        begin()

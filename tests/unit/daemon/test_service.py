@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from maintainer.daemon.notify import Notifier
+from maintainer.daemon.service import Beat, listen
+from maintainer.errors import SettingsError, StoreError
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="m") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def ear(short: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What systemd hears."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(short / "notify"))
+        channel.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(short / "notify"))
+        yield channel
+
+
+def heard(ear: socket.socket) -> list[str]:
+    found: list[str] = []
+    while True:
+        try:
+            found.append(ear.recv(4096).decode())
+        except BlockingIOError:
+            return found
+
+
+class Ticking:
+    """Operations of which only the tick is asked."""
+
+    def __init__(self, *ends: list[str] | Exception) -> None:
+        self.ends = iter(ends)
+
+    def tick(self) -> list[str]:
+        end = next(self.ends)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+def beat(notifier: Notifier, *ends: list[str] | Exception) -> Beat:
+    return Beat(cast("Any", Ticking(*ends)), notifier)
+
+
+def test_a_beat_feeds_the_watchdog_and_shows_what_was_done(ear: socket.socket) -> None:
+    beat(Notifier(), ["a.csv: 3 stored"])()
+    assert heard(ear) == ["STATUS=a.csv: 3 stored", "WATCHDOG=1"]
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), ValueError("a defect")])
+def test_a_beat_survives_what_goes_wrong_says_it_once_and_beats_on(ear: socket.socket, error: Exception) -> None:
+    beating = beat(Notifier(), error, error, ["well again"])
+    for _ in range(3):
+        beating()
+    told = [line for line in heard(ear) if line.startswith("STATUS")]
+    assert len(told) == 2
+    assert str(error) in told[0]
+    assert told[1] == "STATUS=well again"
+
+
+def test_the_watchdog_is_not_fed_more_often_than_it_needs(ear: socket.socket) -> None:
+    notifier = Notifier()
+    for _ in range(100):
+        notifier.alive()
+    assert heard(ear) == ["WATCHDOG=1"]
+
+
+def test_a_status_of_several_lines_is_told_as_one(ear: socket.socket) -> None:
+    notifier = Notifier()
+    notifier.status("first\nsecond")
+    notifier.status("first\nsecond")
+    assert heard(ear) == ["STATUS=first second"]
+
+
+def test_without_systemd_nothing_is_told_and_a_socket_that_is_gone_is_survived(
+    monkeypatch: pytest.MonkeyPatch, short: Path
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    Notifier().send("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(short / "gone"))
+    Notifier().send("READY=1")
+
+
+def test_the_socket_is_for_its_owner_and_group_and_replaces_a_dead_one(short: Path) -> None:
+    path = short / "s"
+    listen(path).close()  # left behind, as after a kill
+    with listen(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+
+
+def test_a_socket_path_too_long_or_of_no_folder_is_refused_in_words(short: Path) -> None:
+    with pytest.raises(SettingsError, match="longer than the 107 bytes of a socket's path; use a shorter state"):
+        listen(short / ("s" * 120))
+    with pytest.raises(SettingsError, match="cannot be bound: No such file"):
+        listen(short / "absent" / "s")

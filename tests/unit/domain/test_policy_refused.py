@@ -1,0 +1,258 @@
+"""What a policy may not say: what is not built, what is wrong by itself, and what does not fit together."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from maintainer.domain.policy import NOT_BUILT, Policy
+
+Document = dict[str, Any]
+
+
+def document(**changes: Any) -> Document:
+    """Return the smallest classification policy, with a number `a` and a category `b`, and changes at its root."""
+    task = {
+        "kind": "tabular-classification",
+        "features": {"a": {"type": "number"}, "b": {"type": "category"}},
+        "label": "y",
+    }
+    return {"version": 1, "model": "m", "task": task} | changes
+
+
+def with_value(path: str, value: object) -> Document:
+    """Return the smallest policy with a value put at a dotted path."""
+    made = document()
+    around: Any = made
+    *steps, last = path.split(".")
+    for step in steps:
+        around = around.setdefault(step, {})
+    around[last] = deepcopy(value)
+    return made
+
+
+def messages(made: Document) -> list[str]:
+    """Return `path: message` of every error of a document; none where it is a policy."""
+    try:
+        Policy.model_validate(made)
+    except ValidationError as error:
+        told = [e for e in error.errors() if e["type"] != "default_factory_not_called"]  # follows from another error
+        return [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in told]
+    return []
+
+
+UNBUILT = [
+    *(("task.kind", kind) for kind in ("text-classification", "image-segmentation", "causal-lm", "text-regression")),
+    ("mode", "propose"),
+    ("task.slices", ["b"]),
+    ("task.protected", ["b"]),
+    ("task.text", "body"),
+    ("task.image", "photo"),
+    ("task.features.a.missing", "impute"),
+    *(("base.family", family) for family in ("ft-transformer", "huggingface", "module")),
+    ("base.path", "models/minilm"),
+    ("base.entry_point", "acme:make"),
+    *(("sources", [{"kind": kind, "topic": "x"}]) for kind in ("http", "kafka", "sql", "objects")),
+    ("retention.samples", "180d"),
+    ("retention.replay", 0),
+    *(("references", [{"kind": kind}]) for kind in ("rolling", "seasonal", "fixed")),
+    ("checks.cron", "15 * * * *"),
+    ("checks.drift.threshold", "auto"),
+    ("checks.drift.threshold", {"a": "auto"}),
+    ("checks.drift.method", "mannw"),
+    ("checks.drift.method", {"a": "TVD"}),
+    ("checks.drift.false_alarms", {"at_most": 1, "per": "30d"}),
+    ("checks.quality.estimate_without_labels", True),
+    ("checks.contract", {"quarantine_share_above": 0.05}),
+    *(
+        ("triggers", [{"name": "t", "metric": metric, "above": 1}])
+        for metric in ("drift.multivariate", "estimated.accuracy", "fairness.parity.b")
+    ),
+    ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
+    ("data.deduplicate", True),
+    ("data.label_errors", {"method": "confident-learning"}),
+    ("data.outliers", "clip"),
+    ("data.balance", "oversample"),
+    ("data.augment", ["mixup"]),
+    ("data.split.by", "stratified"),
+    *(
+        ("train.strategy", name)
+        for name in ("ewc", "online-ewc", "kfac", "si", "mas", "l2-sp", "lwf", "der++", "a-gem")
+    ),
+    *(("train.replay.policy", name) for name in ("class-balanced", "herding", "recency", "similar-to-new")),
+    ("train.optimizer.name", "sgd"),
+    ("train.loss", "focal"),
+    ("train.unfreeze", "head"),
+    ("train.precision", "bf16"),
+    ("train.search", {"trials": 20}),
+    ("export.opset", 17),
+    ("export.quantize", "int8-dynamic"),
+    *(("gates", [{"kind": kind}]) for kind in ("slices", "pinned", "calibration", "robustness", "fairness")),
+    ("promotion.approval", "required"),
+    ("promotion.shadow", {"samples": 100}),
+    ("promotion.probation", {"window": "1d"}),
+    ("notify", [{"kind": "webhook", "url_env": "X"}]),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), UNBUILT)
+def test_what_is_designed_but_not_built_is_refused_in_these_words(path: str, value: object) -> None:
+    found = messages(with_value(path, value))
+    assert [m for m in found if NOT_BUILT in m and m.startswith(path.split(".")[0])], found
+    assert NOT_BUILT == "is designed but not built yet"
+
+
+INERT = [
+    ("notify", []),
+    ("task.slices", []),
+    ("task.protected", []),
+    ("promotion.shadow", {"samples": 0}),
+    ("promotion.approval", "none"),
+    ("promotion.probation", None),
+    ("train.unfreeze", "all"),
+    ("train.precision", "fp32"),
+    ("train.precision", "auto"),
+    ("train.search", {"trials": 0}),
+    ("train.search", {"trials": 0, "timeout": "10m"}),
+    ("export", {"opset": "auto", "quantize": "none"}),
+    ("export", {}),
+    ("data.balance", "none"),
+    ("data.augment", []),
+    ("data.outliers", "keep"),
+    ("data.deduplicate", False),
+    ("data.label_errors", None),
+    ("checks.quality.estimate_without_labels", False),
+    ("base.path", None),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), INERT)
+def test_what_asks_for_nothing_is_accepted_and_leaves_no_trace(path: str, value: object) -> None:
+    assert Policy.model_validate(with_value(path, value)) == Policy.model_validate(document())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("data.deduplicate", 0), ("train.search", {"trials": 0, "tries": 9}), ("promotion.shadow", 0), ("notify", "")],
+)
+def test_what_only_looks_like_nothing_is_refused(path: str, value: object) -> None:
+    assert any(NOT_BUILT in message for message in messages(with_value(path, value)))
+
+
+WRONG = [
+    ("task.features", {"_a": {"type": "number"}}, "task.features._a"),
+    ("task.features", {"": {"type": "number"}}, "task.features."),
+    ("task.features", {}, "task.features"),
+    ("task.features", {"a": {"type": "number"}, "A": {"type": "number"}}, "differs from 'a' only in case"),
+    ("task.features.a.min", "low", "task.features.a.number.min"),
+    ("task.features.a", {"type": "number", "min": 2, "max": 1}, "task.features.a.min: is 2, which is above max"),
+    ("task.features.b.values", ["x", "x"], "task.features.b.values.1: is 'x', which is listed before"),
+    ("task.features.b.unknown", "reject", "needs the known values"),
+    ("task.label", "a", "task.label: is 'a', which is a feature too"),
+    ("task.id", "b", "task.id: is 'b', which is a feature too"),
+    ("task.prediction", "a", "task.prediction: is 'a', which is a feature too"),
+    ("task.prediction", "y", "task.prediction: is 'y', which is the column of label too"),
+    ("task.time", "y", "task.label: is 'y', which is the column of time too"),
+    ("task.classes", ["x", "x"], "task.classes.1"),
+    ("task.classes", ["x"], "at least two"),
+    ("checks.quality.metrics", ["mae"], "checks.quality.metrics.0: is 'mae', which is no metric of tabular-class"),
+    ("checks.window", {"min_samples": 500, "max_samples": 400}, "checks.window.min_samples: is 500"),
+    ("checks.drift.columns", ["c"], "checks.drift.columns.0: names 'c'"),
+    ("checks.drift.columns", "a", "wanted all, or a list"),
+    ("checks.drift.columns", [], "wanted all, or a list"),
+    ("checks.drift.method", {"c": "psi"}, "checks.drift.method.c: names 'c'"),
+    ("checks.drift.threshold", {"c": 0.1}, "checks.drift.threshold.c: names 'c'"),
+    ("checks.drift.threshold", 0, "checks.drift.threshold"),
+    ("checks.drift.weights", {"c": 1}, "checks.drift.weights.c: names 'c'"),
+    ("data.split", {"validation": 0.5, "holdout": 0.4}, "data.split"),
+    ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
+    ("train.replay.share", 1.0, "train.replay.share"),
+    ("train.epochs", 0, "train.epochs"),
+    ("train.epochs", 2.5, "train.epochs"),
+    ("train.epochs", True, "train.epochs"),
+    ("train.epochs", "5", "train.epochs"),
+    ("train.optimizer.learning_rate", float("inf"), "train.optimizer.learning_rate"),
+    ("train.seed", -1, "train.seed"),
+    ("gates", [{"kind": "superior", "metric": "rmse"}], "gates.0.metric: is 'rmse', which is no metric"),
+    ("gates", [{"kind": "parity"}, {"kind": "parity"}], "gates.1: is the same as gates[0]"),
+    ("promotion.keep_versions", 1, "promotion.keep_versions"),
+    ("model", "Big", "model"),
+    ("model", "../x", "model"),
+    ("version", 2, "version"),
+    ("nonsense", 1, "nonsense"),
+    *(
+        ("sources", [{"kind": "directory", "path": path}], "sources.0.path")
+        for path in ("/etc", "../x", "inbox/../../x", "", ".", "~/x", "C:\\x", "a\x00b", "file://x")
+    ),
+    ("sources", [{"kind": "directory", "path": p} for p in ("in/x", "in/x/")], "sources.1.path"),
+    *(("checks.every", value, "checks.every") for value in ("1", "0d", "-1h", "1.5h", 60, "1y", "99999999999d", "٣d")),
+    *(("run.memory", value, "run.memory") for value in ("4GB", "0MiB", 1.5, True, 7, "4 GiB")),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "told"), WRONG)
+def test_a_wrong_value_is_refused_where_it_stands(path: str, value: object, told: str) -> None:
+    found = messages(with_value(path, value))
+    assert any(told in message for message in found), found
+
+
+TRIGGERS = [
+    ({"metric": "drift.shar", "above": 0.3}, "did you mean 'drift.share'?"),
+    ({"metric": "quality.acuracy", "drop": 0.3}, "did you mean 'quality.accuracy'?"),
+    ({"metric": "quality.mae", "drop": 0.3}, "which is no evidence"),
+    ({"metric": "drift.score.c", "above": 0.3}, "which is no evidence"),
+    ({"metric": "drift.share", "drop": 0.3}, "drop is for quality.<metric> only"),
+    ({"metric": "drift.share", "above": 30}, "is a share, wanted 0 to 1"),
+    ({"metric": "drift.prediction", "above": 0.3, "clear_below": 0.4}, "clear_below: is 0.4, which is above the limit"),
+    ({"metric": "quality.ece", "below": 0.3, "clear_above": 0.2}, "clear_above: is 0.2, which is below the limit"),
+    ({"metric": "quality.ece", "drop": 0.1, "clear_below": 0.2}, "clear_below: is 0.2, which is above the limit"),
+    ({"metric": "drift.share"}, "exactly one of the limits"),
+    ({"metric": "drift.share", "above": 0.3, "below": 0.1}, "exactly one of the limits"),
+    ({"metric": "drift.share", "above": 0.3, "for": "5 of 3"}, "wanted 'm of n'"),
+    ({"metric": "drift.share", "above": 0.3, "for": "0 of 3"}, "wanted 'm of n'"),
+    ({"metric": "champion.age", "above": "a month"}, "wanted a number"),
+]
+
+
+@pytest.mark.parametrize(("trigger", "told"), TRIGGERS)
+def test_a_trigger_that_cannot_work_is_refused(trigger: Document, told: str) -> None:
+    found = messages(document(triggers=[{"name": "t"} | trigger]))
+    assert len(found) == 1 and told in found[0], found
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("drift.share", "drift.prediction", "drift.score.a", "drift.missing.b", "quality.f1_macro"),
+        *("contract.quarantine_share", "labels.new", "labels.coverage", "labels.delay", "samples.new", "champion.age"),
+    ],
+)
+def test_every_evidence_name_of_the_task_can_be_triggered_on(metric: str) -> None:
+    assert messages(document(triggers=[{"name": "t", "metric": metric, "above": 0.5}])) == []
+
+
+def test_evidence_that_the_checks_leave_out_cannot_be_triggered_on() -> None:
+    checks = {"drift": {"columns": ["b"]}, "quality": {"metrics": ["ece"]}}
+    triggers = [
+        {"name": "s", "metric": "drift.score.a", "above": 0.3},
+        {"name": "t", "metric": "quality.accuracy", "drop": 0.1},
+    ]
+    assert messages(document(checks=checks, triggers=triggers)) == [
+        "triggers.0.metric: is 'drift.score.a', but checks.drift.columns leaves 'a' out",
+        "triggers.1.metric: is 'quality.accuracy', but checks.quality.metrics leaves 'accuracy' out",
+    ]
+
+
+def test_faults_between_parts_are_all_told_at_once() -> None:
+    trigger = {"name": "t", "metric": "drift.share", "above": 0.3}
+    made = document(
+        triggers=[trigger, trigger],
+        gates=[{"kind": "superior", "metric": "mae"}],
+        train={"loss": "huber"},
+        data={"split": {"validation": 0.6, "holdout": 0.6}},
+    )
+    paths = {message.split(":")[0] for message in messages(made)}
+    assert paths == {"triggers.1.name", "gates.0.metric", "train.loss", "data.split"}

@@ -1,0 +1,74 @@
+"""From a table to tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maintainer.domain.sample import TaskKind
+from maintainer.families.encoder import CLIP, FIRST, MISSING, UNKNOWN, Encoder, encode, fit, grow
+from maintainer.families.table import Samples
+
+
+def samples(x: list[float], colour: list[str], labels: list[object] | None = None) -> Samples:
+    colours = np.array(colour, dtype=object)
+    return Samples(len(x), {"x": np.array(x, np.float64)}, {"c": colours}, np.array(labels or ["a"] * len(x), object))
+
+
+def fitted(x: list[float], colour: list[str]) -> Encoder:
+    return fit(TaskKind.CLASSIFICATION, samples(x, colour), ("a", "b"))
+
+
+def test_unknown_and_missing_categories_have_codes_of_their_own():
+    encoder = fitted([1.0] * 5, ["red", "red", "blue", "blue", ""])
+    coded = encode(encoder, samples([0.0] * 4, ["blue", "red", "", "violet"]))
+    assert coded.codes[:, 0].tolist() == [FIRST, FIRST + 1, MISSING, UNKNOWN]
+
+
+def test_numbers_are_standardised_clipped_and_marked_when_missing():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=4000) * 5 + 50).tolist()
+    encoder = fitted(x, ["red"] * 4000)
+    coded = encode(encoder, samples([*x, np.nan, 1e30, -np.inf], ["red"] * 4003))
+    assert abs(float(coded.numbers[:4000, 0].mean())) < 0.01
+    assert abs(float(coded.numbers[:4000, 0].std()) - 1) < 0.02
+    assert coded.numbers[4000:].tolist() == [[0.0, 1.0], [CLIP, 0.0], [-CLIP, 0.0]]
+
+
+@pytest.mark.parametrize("x", [[3.0] * 50, [np.nan] * 50, [0.0] * 50, [7e300] * 50, [0.1] * 50])
+def test_a_column_without_spread_is_coded_as_zero(x: list[float]):
+    encoder = fitted(x, ["red"] * 50)
+    assert encoder.numbers[0].constant
+    assert encode(encoder, samples(x, ["red"] * 50)).numbers[:, 0].tolist() == [0.0] * 50
+
+
+def test_one_wild_value_does_not_flatten_the_others():
+    x = np.random.default_rng(0).normal(size=200).tolist()
+    encoder = fitted([*x, 1e30], ["red"] * 201)
+    assert 0.8 < encoder.numbers[0].scale < 1.2
+
+
+def test_growing_keeps_all_codes_and_appends_what_is_new():
+    before = fitted([3.0] * 4, ["red", "red", "blue", "blue"])
+    after = grow(before, samples([3.0, 5.0, 7.0, 9.0], ["azure", "azure", "red", "once"]))
+    assert after.categories[0].vocabulary == ("blue", "red", "azure")
+    assert after.categories[0].width == before.categories[0].width
+    old = samples([3.0], ["red"])
+    assert encode(before, old).numbers.tolist() == encode(after, old).numbers.tolist()
+    assert encode(before, old).codes.tolist() == encode(after, old).codes.tolist()
+    assert not after.numbers[0].constant and after.numbers[0].scale > 1
+
+
+def test_growing_leaves_a_number_that_varied_alone():
+    before = fitted([1.0, 2.0, 3.0, 4.0], ["red"] * 4)
+    assert grow(before, samples([100.0, 200.0], ["red"] * 2)).numbers == before.numbers
+
+
+def test_an_encoder_survives_json_to_the_last_bit():
+    encoder = fitted((np.random.default_rng(1).normal(size=99) / 3).tolist(), ["grün", "\n", "x"] * 33)
+    assert Encoder.model_validate_json(encoder.model_dump_json()) == encoder
+
+
+def test_a_label_that_is_no_class_has_the_target_minus_one():
+    encoder = fitted([1.0, 2.0], ["r", "r"])
+    assert encode(encoder, samples([1.0] * 3, ["r"] * 3, ["b", "a", "z"])).targets.tolist() == [1, 0, -1]
