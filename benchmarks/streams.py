@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def boosted_trees(case: Case) -> Mapping[str, float]:
     answers = [static.predict(inputs[start:])]
     refit = [
         _fit(policy, inputs[:low], labels[:low], kinds).predict(inputs[low:high])
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in pairwise(edges)
     ]
     answers.append(np.concatenate(refit))
     score = _accuracy if policy.task.kind == "tabular-classification" else _mae

@@ -37,6 +37,7 @@ def conclude(replay: Replay) -> Outcome:
     outcome: Outcome = {
         "model": model,
         "rows": len(replay.stream),
+        "scored": sum(line.rows for line in replay.lines),
         "metric": replay.metric,
         "higher_is_better": HIGHER_IS_BETTER[replay.metric],
         **_overall(replay),

@@ -74,7 +74,8 @@ def _teller(tell: Any, total: int) -> Any:
 
 def _tell(found: dict[str, Any]) -> None:
     better = "higher" if found["higher_is_better"] else "lower"
-    print(f"{found['model']}: {found['metric']} on {found['rows']} samples after the bootstrap ({better} is better)")
+    samples = f"the {found['scored']} of {found['rows']} samples after the bootstrap"
+    print(f"{found['model']}: {found['metric']} on {samples} ({better} is better)")
     for name, words in (
         ("static", "first champion, left alone"),
         ("maintained", "champion in force"),

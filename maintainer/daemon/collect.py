@@ -25,7 +25,7 @@ class Spans:
 
     former: Window  # before the window: rehearsed, and judged for forgetting
     new: Window  # learned from
-    newest: Window  # the judge of what was gained; nobody has learned from it
+    newest: Window  # judges what was gained, with the holdout blocks of `new`; nobody has learned from either
 
 
 def choose_block(reader: Reader, span: Window) -> float | None:
@@ -69,7 +69,9 @@ def selections(cut: Spans, policy: Policy, bootstrap: bool) -> dict[str, Selecti
     chosen = {
         "train": Selection(cut.new, (Part.TRAIN,), most),
         "validation": Selection(cut.new, (Part.VALIDATION,), most),
-        "current_holdout": Selection(cut.newest, at_most=most),
+        "current_holdout": Selection(
+            Window(cut.new.start, cut.newest.end), (Part.HOLDOUT,), whole_from=cut.newest.start, at_most=most
+        ),
     }
     former = {
         "replay": Selection(cut.former, (Part.TRAIN,), replay),

@@ -37,7 +37,7 @@ class Operations:
         self, context: Context, runner: Executor | None = None, tell: Callable[[str], None] | None = None
     ) -> None:
         self.context = context
-        self._tell = tell or (lambda sentence: None)  # of what went on in the background
+        self._tell = tell  # of what went on in the background
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
         self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
@@ -101,7 +101,8 @@ class Operations:
         try:
             sentence = self._advance(run_id)
             log.info("%s", sentence)
-            self._tell(sentence)
+            if self._tell is not None:
+                self._tell(sentence)
         except MaintainerError as error:
             log.warning("run %s: %s", run_id, error)
         finally:

@@ -136,6 +136,7 @@ def report_of(held: Operations, name: str) -> Path:
         NotFoundError: there is none of that name.
     """
     context = held.context
+    context.load_policies()
     names = [name]
     if name in context.policies:
         newest = [(c.happened_at, c.id) for c in context.control.checks(name)]

@@ -117,8 +117,9 @@ def _linear(graph: _Graph, content: Content, name: str, given: str) -> str:
 def _decoded(graph: _Graph, encoder: Encoder, answer: str, axis: str) -> Sequence[ValueInfoProto]:
     if encoder.task is TaskKind.REGRESSION:
         wide = graph.node("Cast", graph.node("Squeeze", answer, axis), to=TensorProto.DOUBLE)
-        scaled = graph.node("Mul", wide, graph.constant("target_scale", np.array(encoder.target_scale, np.float64)))
-        graph.node("Add", scaled, graph.constant("target_mean", np.array(encoder.target_mean, np.float64)), out="_value")
+        scale, mean = (np.array(value, np.float64) for value in (encoder.target_scale, encoder.target_mean))
+        scaled = graph.node("Mul", wide, graph.constant("target_scale", scale))
+        graph.node("Add", scaled, graph.constant("target_mean", mean), out="_value")
         return [_value("_value", TensorProto.DOUBLE, "n")]
     graph.node("Softmax", answer, axis=1, out="_probabilities")
     best = graph.node("ArgMax", "_probabilities", axis=1, keepdims=0)

@@ -121,7 +121,9 @@ def rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, 
     model, serving = wanted.model, artifacts.champion_of(model_dir)
     if serving is None:
         raise NotFoundError(f"{model} has no champion to roll back from")
-    chosen = wanted.to or _former(control, model, serving)
+    chosen = wanted.to or former_of(control, model, serving)
+    if chosen is None:
+        raise NotFoundError(f"{model} has no former champion; {serving} is the first")
     if chosen == serving:
         raise RefusedError(f"{chosen} is the champion of {model} already")
     if not _plain_name(chosen) or not (model_dir / "versions" / chosen).is_dir():
@@ -135,17 +137,15 @@ def rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, 
     return serving, chosen
 
 
-def _former(control: Control, model: str, serving: str) -> str:
-    """Return the version that served before the present one came, rollbacks unwound."""
+def former_of(control: Control, model: str, serving: str) -> str | None:
+    """Return the version that served before the present one came, rollbacks unwound; None for the first."""
     stack: list[str] = []
     for event in control.champions(model):
         if event.version in stack:
             del stack[stack.index(event.version) :]
         stack.append(event.version)
     before = stack[: stack.index(serving)] if serving in stack else stack
-    if not before:
-        raise NotFoundError(f"{model} has no former champion; {serving} is the first")
-    return before[-1]
+    return before[-1] if before else None
 
 
 def _plain_name(name: str) -> bool:
@@ -153,10 +153,9 @@ def _plain_name(name: str) -> bool:
 
 
 def prune(control: Control, model_dir: Path, model: str, keep: int) -> list[str]:
-    """Delete the oldest versions beyond `keep`, never the champion nor the one before it; return their names."""
+    """Delete the oldest versions beyond `keep`, never the champion nor the one to roll back to; return their names."""
     serving = artifacts.champion_of(model_dir)
-    served = [event.version for event in control.champions(model)]
-    protected = set(served[-2:]) | {serving}
+    protected = {serving, former_of(control, model, serving) if serving else None}
     versions = sorted(path for path in (model_dir / "versions").iterdir() if not path.name.endswith(artifacts.PARTIAL))
     gone = [path for path in versions[: max(len(versions) - keep, 0)] if path.name not in protected]
     for path in gone:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from maintainer.domain.sample import Schema
+from maintainer.store.reading import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,11 @@ class Batch:
     source: str  # the name of the file as the sender knows it
     now: datetime
     champion: str | None = None  # the version that answered, where predictions are logged
+
+    @property
+    def file(self) -> Source:
+        """Return the file as what is to be read."""
+        return Source(self.path, self.format, self.source)
 
 
 @dataclass(frozen=True, slots=True)

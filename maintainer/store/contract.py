@@ -67,10 +67,10 @@ def feature_problems(column: Column, kind: str | None) -> list[str]:
         found.append(f"case when isinf({typed}) then {_said(column.name, raw, 'a finite number')} end")
         if column.minimum is not None:
             wanted = _said(column.name, raw, f"at least {column.minimum:g}")
-            found.append(f"case when {typed} < {column.minimum!r} then {wanted} end")
+            found.append(f"case when {typed} < {column.minimum!r} and not isinf({typed}) then {wanted} end")
         if column.maximum is not None:
             wanted = _said(column.name, raw, f"at most {column.maximum:g}")
-            found.append(f"case when {typed} > {column.maximum!r} then {wanted} end")
+            found.append(f"case when {typed} > {column.maximum!r} and not isinf({typed}) then {wanted} end")
     elif column.values and not column.unknown_allowed:
         known = ", ".join(literal(v) for v in column.values)
         wanted = _said(column.name, raw, "one of " + ", ".join(column.values[:10]))

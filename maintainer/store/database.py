@@ -14,6 +14,7 @@ from maintainer.errors import BusyError, StoreError
 from maintainer.store.migrate import migrate
 
 Connection = duckdb.DuckDBPyConnection
+DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)  # what a damaged file leads to
 
 
 class Database:
@@ -116,7 +117,8 @@ class Database:
     def _said(self, error: duckdb.Error) -> StoreError:
         if isinstance(error, duckdb.FatalException):  # the database refuses everything until it is opened again
             self.close()
-        return StoreError(f"{self._path}: {_first_line(error)}")
+        hint = "; `maintainer doctor` reads every table and says what to do" if isinstance(error, DAMAGE) else ""
+        return StoreError(f"{self._path}: {_first_line(error)}{hint}")
 
 
 def _first_line(error: Exception) -> str:

@@ -26,7 +26,7 @@ def ingest_samples(database: Database, batch: Batch) -> Ingested:
     wanted = own | {c.name for c in schema.features} | {schema.label, schema.prediction}
     digest = digest_of(batch)
     with database.writing() as db:
-        raw = raw_file(db, batch.path, batch.format, frozenset(wanted))
+        raw = raw_file(db, batch.file, frozenset(wanted))
         _require(batch, raw, own)
         _stage(db, batch, samples_query(batch, raw))
         _mark_doubles(db, schema)
@@ -60,7 +60,7 @@ def ingest_labels(database: Database, batch: Batch) -> Ingested:
     names = {"id", "label", "time", schema.label, *(n for n in (schema.id, schema.time) if n)}
     digest = digest_of(batch)
     with database.writing() as db:
-        raw = raw_file(db, batch.path, batch.format, frozenset(names))
+        raw = raw_file(db, batch.file, frozenset(names))
         _stage(db, batch, labels_query(batch, raw, _label_columns(batch, raw)))
         labels, unmatched = _insert_labels(db, batch)
         bad = quarantine_rows(db, batch, digest, "label", "coalesce(_problem, _label_problem)")
@@ -102,7 +102,7 @@ def _label_columns(batch: Batch, raw: RawFile) -> LabelColumns:
 
 def _stage(db: Connection, batch: Batch, query: str) -> None:
     """Read the whole file into a table of this transaction."""
-    with fault_of_file(batch.path, batch.format):
+    with fault_of_file(batch.file):
         db.execute(f"create or replace temp table staged as {query}")
 
 

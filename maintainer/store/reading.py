@@ -23,10 +23,18 @@ NEVER = "\x01"  # a delimiter that no line of JSON holds: control characters mus
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A file to be read, and how its sender calls it."""
+
+    path: Path
+    format: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawFile:
     """A file as SQL: `relation` gives `_row`, `_broken` (why a row cannot be read, or NULL) and the columns."""
 
-    path: Path
     format: str
     columns: dict[str, str]  # name -> type
     relation: str
@@ -47,7 +55,7 @@ def format_of(path: Path, declared: str = "auto") -> str:
 
 
 @contextmanager
-def fault_of_file(path: Path, form: str) -> Generator[None]:
+def fault_of_file(source: Source) -> Generator[None]:
     """Say an error while a file is read as a fault of the file, unless the store or its disk is at fault.
 
     Raises:
@@ -59,25 +67,27 @@ def fault_of_file(path: Path, form: str) -> Generator[None]:
         said = str(error).strip()
         if isinstance(error, OURS) or any(word in said for word in FULL):
             raise
-        raise InputError(f"{path.name} is not readable as {form}: {said.splitlines()[0]}") from error
+        raise InputError(f"{source.name} is not readable as {source.format}: {said.splitlines()[0]}") from error
 
 
-def raw_file(db: Connection, path: Path, form: str, known: frozenset[str]) -> RawFile:
+def raw_file(db: Connection, source: Source, known: frozenset[str]) -> RawFile:
     """Return a file as a relation.
 
     Raises:
         InputError: empty, half-written, not what its format says, or without a single known column.
     """
-    if not path.is_file():
-        raise InputError(f"{path.name}: no such file")
+    if not source.path.is_file():
+        raise InputError(f"{source.name}: no such file")
     readers = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
-    with fault_of_file(path, form):
-        if path.stat().st_size == 0:
-            raise InputError(f"{path.name}: the file is empty")
-        raw = readers[form](db, path, known)
+    with fault_of_file(source):
+        if source.path.stat().st_size == 0:
+            raise InputError(f"{source.name}: the file is empty")
+        raw = readers[source.format](db, source, known)
     if not known & raw.columns.keys():
         found = ", ".join(list(raw.columns)[:8]) or "none"
-        raise InputError(f"{path.name}: none of its columns is known; found {found}; wanted {', '.join(sorted(known))}")
+        raise InputError(
+            f"{source.name}: none of its columns is known; found {found}; wanted {', '.join(sorted(known))}"
+        )
     return raw
 
 
@@ -85,28 +95,28 @@ def _described(db: Connection, query: str) -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in db.execute(f"describe {query}").fetchall()}
 
 
-def _parquet(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
+def _parquet(db: Connection, source: Source, known: frozenset[str]) -> RawFile:
     del known
-    source = f"select * from read_parquet({literal(str(path))})"
-    columns = _described(db, source)
-    return RawFile(path, "parquet", columns, f"select row_number() over () as _row, null as _broken, * from ({source})")
+    query = f"select * from read_parquet({literal(str(source.path))})"
+    columns = _described(db, query)
+    return RawFile("parquet", columns, f"select row_number() over () as _row, null as _broken, * from ({query})")
 
 
-def _csv(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
-    with path.open("rb") as file:
+def _csv(db: Connection, source: Source, known: frozenset[str]) -> RawFile:
+    with source.path.open("rb") as file:
         head = file.read(HEADER_BYTES)
     try:
         line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not readable as csv: its first line is not UTF-8 text") from error
+        raise InputError(f"{source.name} is not readable as csv: its first line is not UTF-8 text") from error
     if "\0" in line or (b"\n" not in head and len(head) == HEADER_BYTES):
-        raise InputError(f"{path.name} is not readable as csv: its first line is no header")
+        raise InputError(f"{source.name} is not readable as csv: its first line is no header")
     headers = {mark: next(csv.reader([line], delimiter=mark), list[str]()) for mark in ",;\t|"}
     mark = max(headers, key=lambda m: len(known & set(headers[m])))
     names = headers[mark]
     if len({n.lower() for n in names}) != len(names) or not all(names):
-        raise InputError(f"{path.name}: its header has an empty or repeated name: {', '.join(names)}")
-    return RawFile(path, "csv", dict.fromkeys(names, "VARCHAR"), _csv_relation(path, mark, names))
+        raise InputError(f"{source.name}: its header has an empty or repeated name: {', '.join(names)}")
+    return RawFile("csv", dict.fromkeys(names, "VARCHAR"), _csv_relation(source.path, mark, names))
 
 
 def _csv_relation(path: Path, mark: str, names: list[str]) -> str:
@@ -118,24 +128,23 @@ def _csv_relation(path: Path, mark: str, names: list[str]) -> str:
     )
 
 
-def _jsonl(db: Connection, path: Path, known: frozenset[str]) -> RawFile:
+def _jsonl(db: Connection, source: Source, known: frozenset[str]) -> RawFile:
     lines = (
         f"select row_number() over () as _row, line, case when json_valid(line) then line::json end as doc from "
-        f"read_csv({literal(str(path))}, columns = {{'line': 'VARCHAR'}}, delim = '{NEVER}', quote = '', escape = '', "
-        "header = false, auto_detect = false, ignore_errors = true, store_rejects = true) where trim(line) <> ''"
+        f"read_csv({literal(str(source.path))}, columns = {{'line': 'VARCHAR'}}, delim = '{NEVER}', quote = '', "
+        "escape = '', header = false, auto_detect = false, ignore_errors = true, store_rejects = true) "
+        "where trim(line) <> ''"
     )
     keys = db.execute(
         f"select distinct unnest(json_keys(doc)) from ({lines}) where json_type(doc) = 'OBJECT'"
     ).fetchall()
     found = sorted({str(row[0]) for row in keys})
     if not found:
-        raise InputError(f"{path.name} is not readable as jsonl: no line of it is a JSON object with a key")
+        raise InputError(f"{source.name} is not readable as jsonl: no line of it is a JSON object with a key")
     named = [name for name in found if name in known]
     picked = "".join(f", doc->>{literal(_pointer(name))} as {quoted(name)}" for name in named)
     broken = "case when doc is null or json_type(doc) <> 'OBJECT' then 'not a JSON object: ' || left(line, 200) end"
-    return RawFile(
-        path, "jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})"
-    )
+    return RawFile("jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})")
 
 
 def _pointer(name: str) -> str:

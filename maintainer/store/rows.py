@@ -9,7 +9,7 @@ from maintainer.domain.sample import Schema
 from maintainer.errors import InputError
 from maintainer.store.contract import raw_name, value_sql
 from maintainer.store.database import Database, literal, quoted
-from maintainer.store.reading import raw_file
+from maintainer.store.reading import Source, raw_file
 
 
 def features_of(database: Database, schema: Schema, path: Path, form: str, target: Path) -> int:
@@ -20,7 +20,7 @@ def features_of(database: Database, schema: Schema, path: Path, form: str, targe
     """
     names = [column.name for column in schema.features]
     with database.reading() as db:
-        raw = raw_file(db, path, form, frozenset(names))
+        raw = raw_file(db, Source(path, form, path.name), frozenset(names))
         absent = [name for name in names if name not in raw.columns]
         if absent:
             raise InputError(f"{path.name} lacks {', '.join(absent)}; wanted the features {', '.join(names)}")

@@ -89,14 +89,19 @@ def _answer(schema: Schema, raw: RawFile, name: str) -> str:
 
 def _problems(batch: Batch, raw: RawFile) -> str:
     schema = batch.schema
-    problems = ["_broken"]
+    problems: list[str] = []
     if schema.time is not None:
         problems += [_absent(schema.time, "_time", "a time"), *_time_problems(batch, schema.time)]
     if schema.id is not None:
         problems.append(f"case when _id is null then {literal(f'{schema.id} is missing, wanted an id')} end")
     for column in schema.features:
         problems += contract.feature_problems(column, raw.columns.get(column.name))
-    return contract.joined(problems)
+    return _unless_broken(problems)
+
+
+def _unless_broken(problems: list[str]) -> str:
+    """Return SQL for the problems of a row; of one that cannot be read only that is said."""
+    return f"coalesce(_broken, {contract.joined(problems)})"
 
 
 def _absent(name: str, typed: str, wanted: str) -> str:
@@ -153,10 +158,9 @@ def _label_time(batch: Batch, raw: RawFile, columns: LabelColumns) -> str:
 def _late_problems(batch: Batch, columns: LabelColumns, wrong: str) -> str:
     missing = literal(f"{columns.label} is missing, wanted a label")
     problems = [
-        "_broken",
         f"case when _id is null then {literal(f'{columns.id} is missing, wanted an id')} end",
         f"case when _label is null and {wrong} is null then {missing} end",
     ]
     if columns.time is not None:
         problems += [_absent(columns.time, "_time", "a time"), *_time_problems(batch, columns.time)]
-    return contract.joined(problems)
+    return _unless_broken(problems)

@@ -18,7 +18,7 @@ def holds_samples(database: Database, batch: Batch) -> bool:
     features = {column.name for column in schema.features}
     known = features | {schema.label, "id", "label", "time"} | {n for n in (schema.id, schema.time) if n}
     with database.reading() as db:
-        return bool(features & raw_file(db, batch.path, batch.format, frozenset(known)).columns.keys())
+        return bool(features & raw_file(db, batch.file, frozenset(known)).columns.keys())
 
 
 def ingest(database: Database, batch: Batch) -> Ingested:

@@ -24,6 +24,7 @@ class Selection:
     window: Window
     parts: tuple[Part, ...] = tuple(Part)
     at_most: int = 1_000_000  # above it: those with the smallest hash, which is a uniform sample
+    whole_from: datetime | None = None  # from here on every part
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,12 @@ class Reader:
     def export(self, selection: Selection, path: Path) -> int:
         """Write labelled samples as Parquet, oldest first; return the number of rows."""
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
-        window = selection.window
+        window, since = selection.window, selection.whole_from
+        whole = "" if since is None else f" or s._time >= {_sql_time(since)}"
         query = (
             f"select s._key, s._id, s._time{features}, l.value as _label from {table(self.schema.model, 'sample')} s "
             f"join {self._labels()} l on l._key = s._key where s._time >= {_sql_time(window.start)} and "
-            f"s._time < {_sql_time(window.end)} and {self._part_sql(selection.parts)} "
+            f"s._time < {_sql_time(window.end)} and ({self._part_sql(selection.parts)}{whole}) "
             f"order by s._key limit {selection.at_most}"
         )
         with self.database.reading() as db:

