@@ -75,10 +75,7 @@ def boosted_trees(case: Case) -> Mapping[str, float]:
     began = time.perf_counter()
     static = _fit(policy, inputs[:start], labels[:start], kinds)
     answers = [static.predict(inputs[start:])]
-    refit = [
-        _fit(policy, inputs[:low], labels[:low], kinds).predict(inputs[low:high])
-        for low, high in pairwise(edges)
-    ]
+    refit = [_fit(policy, inputs[:low], labels[:low], kinds).predict(inputs[low:high]) for low, high in pairwise(edges)]
     answers.append(np.concatenate(refit))
     score = _accuracy if policy.task.kind == "tabular-classification" else _mae
     names = ("static", "refit_each_tenth")

@@ -86,9 +86,7 @@ class Api:
         """Return the JSON of a POST of a file, sent piece by piece."""
         if not file.is_file() and str(file) != "/dev/stdin":
             raise NotFoundError(f"{file}: no such file")
-        return self._checked(
-            self._client.post(f"/v1{path}", params={"name": name}, content=_pieces(file))
-        )
+        return self._checked(self._client.post(f"/v1{path}", params={"name": name}, content=_pieces(file)))
 
     def follow(self, run: str) -> dict[str, Any]:
         """Wait until a run is over or paused, telling its journal; return it."""

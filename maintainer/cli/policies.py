@@ -13,11 +13,11 @@ from maintainer.errors import PolicyError, RefusedError
 
 topic = typer.Typer(help="Check, describe and show policy files.", no_args_is_help=True)
 
-SETTINGS_TOML = '''# Settings of maintainer; each can be given as an environment variable too (MAINTAINER_STATE=...).
+SETTINGS_TOML = """# Settings of maintainer; each can be given as an environment variable too (MAINTAINER_STATE=...).
 state = "state"          # run-time data
 policies = "policies"    # one YAML file per model
 threads = 1              # of a training child
-'''
+"""
 
 
 def add_to(app: typer.Typer) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from maintainer.store.database import Database
 from maintainer.store.tables import adopt
 
 log = logging.getLogger(__name__)
+
+BEAT_SECONDS, BUSY_SECONDS = 10.0, 3600.0  # how often a long statement is said to be alive, and for how long
 
 Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
 Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
@@ -131,6 +134,25 @@ class Context:
         """Return the manifest of the version that serves; None before bootstrap."""
         version = artifacts.champion_of(self.model_dir(model))
         return None if version is None else artifacts.read_manifest(self.model_dir(model) / "versions" / version)
+
+    @contextmanager
+    def busy(self) -> Generator[None]:
+        """Tell the watchdog, while one long statement runs, that it is no hang; for an hour at most."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            for _ in range(int(BUSY_SECONDS / BEAT_SECONDS)):
+                self.alive()
+                if ended.wait(BEAT_SECONDS):
+                    return
+
+        thread = threading.Thread(target=beat, name="busy", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def scratch(self) -> Path:
         """Return the folder for files that live as long as one request."""

@@ -120,7 +120,8 @@ def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str
     path, sent = dropped.path, names.sent(dropped.path)
     try:
         batch = batch_of(context, policy, path, sent.name, declared)
-        done = TAKERS[sent.what](context.database, batch)
+        with context.busy():
+            done = TAKERS[sent.what](context.database, batch)
     except InputError as error:
         if dropped.doubtful:
             return ""  # its writer may not have finished; looked at again

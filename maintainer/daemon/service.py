@@ -177,9 +177,7 @@ def _open_store(context: Context) -> None:
         log.error("%s", error)
 
 
-def _reloading(
-    operations: Operations, scheduler: Any, notifier: Notifier
-) -> Callable[[int, FrameType | None], None]:
+def _reloading(operations: Operations, scheduler: Any, notifier: Notifier) -> Callable[[int, FrameType | None], None]:
     def reload(number: int, frame: FrameType | None) -> None:
         del number, frame
         notifier.reloading()

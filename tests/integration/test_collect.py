@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from maintainer.daemon.collect import collect, split_of
@@ -47,7 +47,7 @@ def champion_of(result: CollectResult, policy: Policy) -> Manifest:
         model=policy.model, version="v", parent=None, run="r", created_at=BEGIN, task=TaskKind.REGRESSION, family="f",
         classes=(), trained=result.trained, held_out=Span(start=BEGIN, end=BEGIN), memory_from=result.memory_from,
         block_seconds=result.block_seconds, metrics={}, strategy="s", alpha=1.0, seed=0, threads=1, policy_hash="h",
-        data_hash=result.data_hash, packages={}, files={},
+        data_hash=result.data_hash, packages={}, files={}, baseline={},
     )  # fmt: skip
 
 
@@ -63,15 +63,15 @@ def ids(folder: Path) -> dict[str, dict[int, datetime]]:
         }
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 @given(
     seed=st.integers(0, 1000),
     last=st.sampled_from(["2d", "5d", "30d"]),
     bunched=st.booleans(),
-    steps=st.lists(st.integers(1, 6), min_size=2, max_size=4),
+    steps=st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=2, max_size=4),
 )
 def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
-    seed: int, last: str, bunched: bool, steps: list[int]
+    seed: int, last: str, bunched: bool, steps: list[tuple[int, bool]]
 ) -> None:
     policy = load_text(POLICY.replace("LAST", last), "small.yaml")
     draw = random.Random(seed)
@@ -80,8 +80,9 @@ def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
         database = Database(folder / "samples.duckdb", 256, 1)
         adopt(database, schema_of(policy))
         now, learned, judged, champion = BEGIN, set[int](), set[int](), None
-        for number, days in enumerate([8, *steps]):
-            rows = [_sample(draw, now, timedelta(days=days), bunched) for _ in range(80)]
+        for number, (days, late) in enumerate([(8, False), *steps]):
+            start = BEGIN if late else now  # late: what comes now happened long ago
+            rows = [_sample(draw, start, timedelta(days=days), bunched) for _ in range(25 * days)]
             path = folder / f"{number}.jsonl"
             path.write_text("".join(json.dumps({"id": f"{number}-{i}", **row}) + "\n" for i, row in enumerate(rows)))
             now += timedelta(days=days)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from maintainer.errors import InputError, PolicyError
+from maintainer.errors import PolicyError
 from maintainer.policies import load
-from maintainer.store.batch import Batch
-from maintainer.store.intake import ingest_samples
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNK = random.Random(3).randbytes(20_000)
@@ -150,7 +148,8 @@ def test_parquet_columns_of_a_wrong_type_are_said_row_by_row(world: Any, tmp_pat
     path = tmp_path / "a.parquet"
     with duckdb.connect() as db:
         db.execute(
-            f"copy (select 'a' as id, timestamp '2026-01-01' as at, {sql} as x, 'mon' as day) to '{path}' (format parquet)"
+            f"copy (select 'a' as id, timestamp '2026-01-01' as at, {sql} as x, 'mon' as day) "
+            f"to '{path}' (format parquet)"
         )
     done = world.sent(path.read_bytes(), "a.parquet")
     assert (done["stored"], done["quarantined"]) == (0, 1)
@@ -291,47 +290,3 @@ def test_a_broken_policy_beside_a_good_one_stops_only_itself(world: Any) -> None
     world.drop("a.csv", world.csv(world.rows(2)))
     assert "small: a.csv: 2 stored, 0 duplicate, 0 quarantined, 2 labels" in world.operations.tick()
     assert any("other.yaml" in problem for problem in world.operations.context.problems)
-
-
-# --- anything at all
-
-
-@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_a_damaged_file_is_refused_or_taken_row_by_row_and_never_in_part(world: Any, tmp_path: Path, form: str) -> None:
-    good = world.rows(25)
-    content = world.parquet(good, tmp_path) if form == "parquet" else getattr(world, form)(good)
-    context, schema = (
-        world.operations.context,
-        world.operations.context.schema(world.operations.context.policy("small")),
-    )
-    draw, refused = random.Random(form), 0
-    for number in range(120):
-        path = tmp_path / f"damaged.{form}"
-        path.write_bytes(damaged(content, draw))
-        before = counted(world)
-        batch = Batch(schema, path, form, path.name, NOW + timedelta(seconds=number))
-        try:
-            done = ingest_samples(context.database, batch)
-        except InputError as error:
-            refused += 1
-            assert str(error).startswith(path.name)
-            assert counted(world) == before, "a refused file left something behind"
-            continue
-        samples, labels, batches = counted(world)
-        assert done.rows == done.stored + done.duplicate + done.quarantined
-        assert (samples, labels, batches) == (before[0] + done.stored, before[1] + done.labels, before[2] + 1)
-    assert 0 < refused < 120
-
-
-def damaged(content: bytes, draw: random.Random) -> bytes:
-    """Return a file cut off, or with some of its bits flipped, or both."""
-    found = bytearray(content[: draw.randrange(len(content))] if draw.random() < 0.3 else content)
-    for _ in range(draw.choice((0, 1, 1, 3, 10))):
-        if found:
-            found[draw.randrange(len(found))] ^= 1 << draw.randrange(8)
-    return bytes(found)
-
-
-def counted(world: Any) -> tuple[int, int, int]:
-    counts = "select (select count(*) from model_small.sample), (select count(*) from model_small.label), "
-    return world.sql(f"{counts} (select count(*) from batch)")[0]

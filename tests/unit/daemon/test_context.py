@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -78,3 +79,17 @@ def test_the_clock_and_the_api_may_ask_for_a_new_policy_at_once(held: Context) -
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(held.policy, ["tiny"] * 32))
     assert {policy.model for policy in found} == {"tiny"}
+
+
+def test_the_watchdog_is_told_at_once_that_a_long_statement_is_no_hang_and_no_more_after_it(held: Context) -> None:
+    told, count = threading.Event(), list[int]()
+
+    def alive() -> None:
+        count.append(1)
+        told.set()
+
+    held.alive = alive
+    before = threading.active_count()
+    with held.busy():
+        assert told.wait(5)
+    assert threading.active_count() == before and len(count) == 1

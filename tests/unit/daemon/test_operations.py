@@ -87,9 +87,7 @@ def test_a_run_that_met_a_full_disk_rests_for_a_minute_and_then_goes_on(
     assert held.control.state(run).verdict is Verdict.PROMOTED
 
 
-def test_a_new_process_takes_a_paused_run_up_at_once(
-    held: Context, stages: Stages, begin: Callable[[], str]
-) -> None:
+def test_a_new_process_takes_a_paused_run_up_at_once(held: Context, stages: Stages, begin: Callable[[], str]) -> None:
     run = begin()
     Operations(held).tick()
     assert held.control.state(run).paused

@@ -162,6 +162,7 @@ def champion() -> Manifest:
         memory_from=NOW,
         block_seconds=21_600.0,
         metrics={"accuracy": 0.811},
+        baseline={"accuracy": 0.811},
         strategy="frontier",
         alpha=0.5,
         seed=0,

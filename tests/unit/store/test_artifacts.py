@@ -18,8 +18,8 @@ def manifest(files: dict[str, str]) -> Manifest:
     span = Span(start=NOW, end=NOW)
     return Manifest(
         model="m", version="v1", parent=None, run="m-1", created_at=NOW, task=TaskKind.REGRESSION, family="f",
-        classes=(), trained=span, held_out=span, memory_from=NOW, block_seconds=None, metrics={}, baseline={}, strategy="scratch",
-        alpha=1.0, seed=0, threads=1, policy_hash="h", data_hash="d", packages={}, files=files,
+        classes=(), trained=span, held_out=span, memory_from=NOW, block_seconds=None, metrics={}, baseline={},
+        strategy="scratch", alpha=1.0, seed=0, threads=1, policy_hash="h", data_hash="d", packages={}, files=files,
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ def value(raw_sql: str, column: Column) -> tuple[object, str | None]:
         kind = str(db.execute(f"select typeof({raw_sql})").fetchall()[0][0])
         problem = contract.joined(contract.feature_problems(column, kind))
         typed, raw = contract.value_sql(column, kind), contract.raw_name(column.name)
-        query = f'select v, {problem} from (select *, {typed} as "{column.name}", {typed} as v from (select {raw_sql} as {raw}))'
+        inner = f'select *, {typed} as "{column.name}", {typed} as v from (select {raw_sql} as {raw})'
+        query = f"select v, {problem} from ({inner})"
         return db.execute(query).fetchall()[0]
 
 
@@ -89,8 +90,8 @@ def test_an_unknown_category_is_wrong_only_where_it_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["'2026-01-01T12:00:00Z'", "'2026-01-01 12:00:00'", "'2026-01-01T14:00:00+02:00'", "timestamp '2026-01-01 12:00:00'",
-     "timestamptz '2026-01-01 13:00:00+01'", "timestamp_ns '2026-01-01 12:00:00'"],
+    ["'2026-01-01T12:00:00Z'", "'2026-01-01 12:00:00'", "'2026-01-01T14:00:00+02:00'",
+     "timestamp '2026-01-01 12:00:00'", "timestamptz '2026-01-01 13:00:00+01'", "timestamp_ns '2026-01-01 12:00:00'"],
 )  # fmt: skip
 def test_a_time_is_utc_unless_it_says_otherwise(raw: str) -> None:
     with duckdb.connect() as db:

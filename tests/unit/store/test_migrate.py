@@ -20,7 +20,7 @@ def test_only_what_was_not_applied_is_pending() -> None:
 
 
 def test_a_schema_from_a_newer_program_is_refused() -> None:
-    with pytest.raises(NewerError, match="place.db has schema 70, this program knows"):
+    with pytest.raises(NewerError, match=r"place.db has schema 70, this program knows"):
         pending("control", [1, 70], "place.db")
 
 

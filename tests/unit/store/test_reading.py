@@ -110,5 +110,5 @@ def test_a_file_that_may_not_be_read_is_said(db: Connection, tmp_path: Path) -> 
     path = tmp_path / "a.csv"
     path.write_text("id,x\n")
     path.chmod(0)
-    with pytest.raises(InputError, match="a.csv is not readable as csv"):
+    with pytest.raises(InputError, match=r"a.csv is not readable as csv"):
         raw_file(db, Source(path, "csv", path.name), KNOWN)
