@@ -53,6 +53,8 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             db = duckdb.connect(str(self._path), config=self._config)
+            for left in (self._path.parent / "tmp").glob("duckdb_temp_*"):  # by a process that was killed
+                left.unlink(missing_ok=True)
             try:
                 db.execute("set TimeZone = 'UTC'")
                 migrate("samples", str(self._path), lambda sql: db.execute(sql).fetchall(), db.execute)

@@ -113,11 +113,17 @@ def _staged(db: Connection) -> int:
 
 def _mark_doubles(db: Connection, schema: Schema) -> None:
     """Mark what is stored already or twice in the batch; the same id with other content is a problem."""
+    sample = table(schema.model, "sample")
+    db.execute(  # first which keys are met again: most files have none, and the rest of the work is on these alone
+        "create or replace temp table met as select _key from staged where _problem is null group by _key "
+        f"having count(*) > 1 union select _key from staged where _key in (select _key from {sample})"
+    )
     db.execute(
         "create or replace temp table double as select b._row, "
         "row_number() over w > 1 or s._content is not null as again, "
         "coalesce(s._content, first_value(b._content) over w) <> b._content as other "
-        f"from staged b left join {table(schema.model, 'sample')} s on s._key = b._key where b._problem is null "
+        f"from staged b left join (select _key, _content from {sample} where _key in (select _key from met)) s "
+        "on s._key = b._key where b._problem is null and b._key in (select _key from met) "
         "window w as (partition by b._key order by b._row)"
     )
     found = ", ".join(f"{literal(c.name)}: {quoted(c.name)}" for c in schema.features)

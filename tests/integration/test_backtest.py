@@ -26,7 +26,7 @@ task:
 checks: {every: 2d, window: {last: 6d, min_samples: 50}}
 triggers:
   - {name: error-grew, metric: quality.mae, drop: 0.3}
-run: {needs: {labels: 100}, cooldown: 6d}
+run: {needs: {labels: 80}, cooldown: 6d}
 train: {forgetting_budget: 1000, replay: {share: 0.1}, epochs: 20, optimizer: {learning_rate: 0.005}}
 gates:
   - {kind: parity}

@@ -60,4 +60,5 @@ def test_a_large_csv_is_taken_in_with_bounded_memory(world: Any) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout)
     assert told["stored"] == rows, told["said"]
+    print(f"{rows} rows, {size / 1e6:.0f} MB, peak {told['peak_kb'] / 1024:.0f} MB")
     assert told["peak_kb"] / 1024 < PEAK_MB, f"{told['peak_kb'] / 1024:.0f} MB for {size / 1e6:.0f} MB"
