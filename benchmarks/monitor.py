@@ -47,7 +47,7 @@ def generate(path: Path, rows: int) -> None:
                 shapes = (normal, f"exp({normal})", f"greatest({normal}, 0)", f"round(20 * {normal})")
                 word = f"'v' || floor(pow({u}, {2 + shift}) * {10 ** (1 + i % 3)})::int"
                 picked.append(f"{word} as c{i - NUMBERS}" if i >= NUMBERS else f"{shapes[i % 4]} as n{i}")
-            db.execute(f"create table {window} as select hash(i) as key, {', '.join(picked)} from range({rows}) t(i)")
+            db.execute(f"create table {window} as select hash(i) as _key, {', '.join(picked)} from range({rows}) t(i)")
 
 
 def ours_daemon(path: Path, mode: str, out: Path) -> dict[str, float]:
@@ -100,7 +100,7 @@ def peer(path: Path) -> dict[str, float]:
     from evidently.presets import DataDriftPreset
 
     with duckdb.connect(str(path), read_only=True) as db:
-        frames = [db.sql(f"select * exclude (key) from {name}").df() for name in ("reference", "current")]
+        frames = [db.sql(f"select * exclude (_key) from {name}").df() for name in ("reference", "current")]
     definition = DataDefinition(
         numerical_columns=[c.name for c in COLUMNS if c.kind is ColumnKind.NUMBER],
         categorical_columns=[c.name for c in COLUMNS if c.kind is ColumnKind.CATEGORY],

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     state: Path = Field(Path("state"), description="run-time data")
     policies: Path = Field(Path("policies"), description="folder of policy files")
     threads: int = Field(1, ge=1, le=64, description="threads of a training child; part of what makes a run repeatable")
-    store_memory_mb: int = Field(1024, ge=64, description="most memory DuckDB may use before it spills to disk")
+    store_memory_mb: int = Field(512, ge=64, description="most memory DuckDB may use before it spills to disk")
     store_threads: int = Field(2, ge=1, le=64)
     poll_seconds: float = Field(5.0, gt=0, description="how often the inboxes and the policy folder are looked at")
     worker_idle_seconds: float = Field(900.0, gt=0, description="a warm check worker is let go after this")

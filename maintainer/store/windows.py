@@ -136,10 +136,10 @@ class Reader:
         return int(row[0]) if row else 0
 
     def relation(self, window: Window, version: str) -> str:
-        """Return SQL for a window: `key`, the features and what `version` answered, under the policy's names."""
+        """Return SQL for a window: `_key`, the features and what `version` answered, under the policy's names."""
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         return (
-            f"select s._key as key{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
+            f"select s._key{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
             f"from {self._answered_from(version)} where s._time >= {_sql_time(window.start)} "
             f"and s._time < {_sql_time(window.end)}"
         )
@@ -148,7 +148,7 @@ class Reader:
         """Write a uniform sample of a window's features and answers as Parquet; return the rows."""
         with self.database.reading() as db:
             row = db.execute(
-                f"copy (select * exclude (key) from ({self.relation(window, version)}) order by key limit {at_most}) "
+                f"copy (select * exclude (_key) from ({self.relation(window, version)}) order by _key limit {at_most}) "
                 f"to {literal(str(path))} (format parquet)"
             ).fetchone()
         return int(row[0]) if row else 0

@@ -171,7 +171,7 @@ def test_a_relation_that_cannot_be_read_is_a_store_error(db):
 
 
 def test_a_sample_is_uniform_repeatable_and_never_too_large(db):
-    db.execute("create table t as select hash(i) as key, i::double as x from range(200000) r(i)")
+    db.execute("create table t as select hash(i) as _key, i::double as x from range(200000) r(i)")
     query = "select * from t where x >= ?"
     found = sampled(db, query, [1000], 5000)
     values = db.sql(found.relation_sql + " order by x").fetchnumpy()["x"]
