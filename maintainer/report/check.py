@@ -33,7 +33,7 @@ class CheckView:
     check_id: str
     policy_hash: str
     history: tuple[Past, ...] = ()  # former checks, oldest first
-    baseline: Mapping[str, float] = field(default_factory=dict[str, float])  # the champion's own, by metric
+    baseline: Mapping[str, float] = field(default_factory=dict[str, float])  # what the champion is held to, by metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ColumnRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric beside the champion's own."""
+    """One metric beside what the champion is held to."""
 
     metric: Metric
     baseline: float | None
@@ -134,7 +134,7 @@ def history_charts(view: CheckView) -> list[Markup]:
     past = [*view.history, (view.evidence.at, view.evidence.values.get("drift.share"), now)]
     drift = tuple((words.utc(at).timestamp(), share) for at, share, _ in past)
     quality = tuple((words.utc(at).timestamp(), value) for at, _, value in past)
-    own = (Rule(view.baseline[name], "champion's own"),) if name in view.baseline else ()
+    own = (Rule(view.baseline[name], "held to"),) if name in view.baseline else ()
     return [
         charts.figure(_history("Share of drifted columns", "drift.share", drift, drift_rules(view.policy)), 170),
         charts.figure(_history(f"{name} on late labels", name, quality, own), 170),
