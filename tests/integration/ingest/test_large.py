@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 MEGABYTES = int(os.environ.get("MAINTAINER_TEST_LARGE_MB", "40"))
-PEAK_MB = 700
+PEAK_MB = 800
 STORE_MEMORY_MB = os.environ.get("MAINTAINER_TEST_STORE_MB", "512")
 TAKE = """
 import json, resource, sys
