@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 MEGABYTES = int(os.environ.get("MAINTAINER_TEST_LARGE_MB", "40"))
-PEAK_MB = 800
+PEAK_MB = 900  # of the process, with DuckDB held to 512 MB: 40 MB peak at 430, 2.2 GB (41 million rows) at 826
 STORE_MEMORY_MB = os.environ.get("MAINTAINER_TEST_STORE_MB", "512")
 TAKE = """
 import json, resource, sys
