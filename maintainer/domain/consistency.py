@@ -16,7 +16,10 @@ from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
 MOST_APART = 0.9  # of validation and holdout together; the rest trains
-LOSSES = {TaskKind.CLASSIFICATION: ("auto", "cross-entropy"), TaskKind.REGRESSION: ("auto", "huber")}
+LOSSES = {
+    TaskKind.CLASSIFICATION: ("auto", "cross-entropy", "focal"),
+    TaskKind.REGRESSION: ("auto", "huber", "mse"),
+}
 
 
 @dataclass(frozen=True, slots=True)

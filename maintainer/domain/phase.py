@@ -29,6 +29,7 @@ class PhaseSpec(Frozen):
     champion: str | None  # the champion's version directory; None at bootstrap
     out: str  # exists and is empty; published by the caller in one rename
     threads: int
+    keep: str | None = None  # a directory that outlives a killed attempt
 
 
 class CollectResult(Frozen):

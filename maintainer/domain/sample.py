@@ -16,10 +16,14 @@ class ColumnKind(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What a model answers."""
+    """What a model answers, whatever it sees; `TaskKind("tabular-regression")` is REGRESSION."""
 
-    CLASSIFICATION = "tabular-classification"
-    REGRESSION = "tabular-regression"
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+    @classmethod
+    def _missing_(cls, value: object) -> TaskKind | None:
+        return next((kind for kind in cls if str(value).endswith(f"-{kind}")), None)
 
 
 @dataclass(frozen=True, slots=True)

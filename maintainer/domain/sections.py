@@ -188,7 +188,9 @@ class Data(Section):
     deduplicate: Annotated[NotBuilt, only(False)] = LATER
     label_errors: Annotated[NotBuilt, only()] = LATER
     outliers: Annotated[NotBuilt, only("keep")] = LATER
-    balance: Annotated[NotBuilt, only("none")] = LATER
+    balance: Annotated[Literal["none", "weighted-loss"], designed("oversample", "undersample")] = Field(
+        default="none", description="weighted-loss: a sample of a rare class counts more, by the root of its rarity"
+    )
     augment: Annotated[NotBuilt, only([])] = LATER
 
 
@@ -204,7 +206,9 @@ class Replay(Section):
 class Optimizer(Section):
     """How weights move."""
 
-    name: Annotated[Literal["adamw"], designed("adam", "sgd")] = Field(default="adamw", description="the rule")
+    name: Literal["adamw", "adam", "sgd"] = Field(
+        default="adamw", description="the rule; adamw: decay apart from the gradient; sgd: with momentum 0.9"
+    )
     learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
     weight_decay: NotNegative = Field(default=0.01, description="pull of the weights towards zero")
 
@@ -215,15 +219,37 @@ class EarlyStopping(Section):
     patience: Count = Field(default=2, description="epochs without a gain on the validation part")
 
 
+StrategyName = Literal[
+    "frontier",
+    "finetune",
+    "scratch",
+    "l2-sp",
+    "ewc",
+    "online-ewc",
+    "kfac",
+    "si",
+    "mas",
+    "lwf",
+    "replay",
+    "der++",
+    "a-gem",
+]
+FrontierPart = Literal["replay", "distillation", "penalty", "sweep"]
+
+
 class Train(Section):
     """How a challenger is made."""
 
-    strategy: Annotated[
-        Literal["frontier", "finetune", "scratch"],
-        designed("ewc", "online-ewc", "kfac", "si", "mas", "l2-sp", "lwf", "replay", "der++", "a-gem"),
-    ] = Field(
+    strategy: StrategyName = Field(
         default="frontier",
-        description="tune the champion as far as the forgetting budget lets; just tune it; begin anew",
+        description="frontier: tune the champion as far as the forgetting budget lets; finetune: just tune it; "
+        "scratch: begin anew; all others: tune it under one published method, for comparison",
+    )
+    without: tuple[FrontierPart, ...] = Field(
+        default=(), description="parts of frontier that are left out, to see what each is worth"
+    )
+    penalty: NotNegative | None = Field(
+        default=None, description="strength of the term that holds the challenger near the champion; by method"
     )
     forgetting_budget: NotNegative = Field(
         default=0.01, description="most the metric may lose on former data: points, but a share for mae and rmse"
@@ -232,15 +258,25 @@ class Train(Section):
     epochs: Count = Field(default=5, description="most passes over the new samples")
     batch_size: Count = Field(default=128, description="samples in a step")
     optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")
-    loss: Annotated[Literal["auto", "cross-entropy", "huber"], designed("focal", "mse")] = Field(
+    loss: Literal["auto", "cross-entropy", "focal", "huber", "mse"] = Field(
         default="auto", description="auto: cross-entropy for classes, huber for numbers"
     )
+    schedule: Literal["cosine", "constant"] = Field(
+        default="cosine", description="of the learning rate; cosine: warm-up, then down to a twentieth"
+    )
+    average: bool = Field(default=True, description="judge and keep a moving average of the weights, not the last ones")
+    clip: Positive | None = Field(default=1.0, description="largest norm of a gradient; null: whatever comes")
+    accumulate: Count = Field(default=1, description="batches whose gradients make one step")
     dropout: PartShare = Field(default=0.1, description="share of units that are silent in a step")
     early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="when training ends early")
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(default=0, description="of every random draw")
     unfreeze: Annotated[NotBuilt, only("all")] = LATER
     precision: Annotated[NotBuilt, only("auto", "fp32")] = LATER
     search: Annotated[NotBuilt, only({}, zero="trials", beside=("timeout",))] = LATER
+
+    def strength(self, usual: float) -> float:
+        """Return the strength of the penalty: what the policy says, or the usual one of the method."""
+        return usual if self.penalty is None else self.penalty
 
 
 class Promotion(Section):

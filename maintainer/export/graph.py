@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from maintainer.domain.sample import TaskKind
-from maintainer.families.encoder import CLIP, FIRST, MISSING, UNKNOWN, Encoder
+from maintainer.families.encoder import FIRST, LINEAR, MISSING, MOST, UNKNOWN, TableEncoder
 
 OPSET, OPSET_ML, IR = 18, 3, 9  # old enough for every runtime in use, new enough for all that is needed
 ML = "ai.onnx.ml"
@@ -33,7 +34,7 @@ class Content:
     """What goes into one file."""
 
     version: str
-    encoder: Encoder
+    encoder: TableEncoder
     features: Mapping[str, str]  # name -> "number" or "category", in the order of the schema
     weights: Mapping[str, NDArray[np.float32]]
 
@@ -93,20 +94,53 @@ def _embedded(graph: _Graph, content: Content) -> list[str]:
     return parts
 
 
-def _standardised(graph: _Graph, encoder: Encoder, axis: str) -> list[str]:
-    """Return clip((x - mean) / scale), computed in double, and the missing indicators, both (n, k) float."""
+def _standardised(graph: _Graph, encoder: TableEncoder, axis: str) -> list[str]:
+    """Return squashed deviations and missing indicators, both (n, k), and ramps (n, r), computed in double."""
     if not encoder.numbers:
         return []
     columns = [graph.node("Unsqueeze", code.name, axis) for code in encoder.numbers]
     raw = graph.node("Concat", *columns, axis=1)
     missing = graph.node("IsNaN", raw)
-    means = graph.constant("means", np.array([[code.mean for code in encoder.numbers]], np.float64))
-    scales = graph.constant("scales", np.array([[code.scale for code in encoder.numbers]], np.float64))
-    deviations = graph.node("Div", graph.node("Sub", raw, means), scales)
-    present = graph.node("Where", missing, graph.constant("zero", np.array(0.0, np.float64)), deviations)
-    low, high = (graph.constant(name, np.array(value, np.float64)) for name, value in (("low", -CLIP), ("high", CLIP)))
-    clipped = graph.node("Clip", present, low, high)
-    return [graph.node("Cast", part, to=TensorProto.FLOAT) for part in (clipped, missing)]
+    zero, one = (_double(graph, name, value) for name, value in (("zero", 0.0), ("one", 1.0)))
+    middles = _double(graph, "middles", [[code.middle for code in encoder.numbers]])
+    scales = _double(graph, "scales", [[code.scale for code in encoder.numbers]])
+    deviations = _squashed(graph, graph.node("Div", graph.node("Sub", raw, middles), scales), zero, one)
+    parts = [graph.node("Where", missing, zero, deviations), missing]
+    if any(code.ramps for code in encoder.numbers):
+        parts.append(_ramps(graph, encoder, graph.node("Where", missing, zero, raw), missing))
+    return [graph.node("Cast", part, to=TensorProto.FLOAT) for part in parts]
+
+
+def _double(graph: _Graph, name: str, value: Any) -> str:
+    return graph.constant(name, np.array(value, np.float64))
+
+
+def _squashed(graph: _Graph, deviations: str, zero: str, one: str) -> str:
+    """Return `encoder.squash` of (n, k) deviations."""
+    linear = _double(graph, "linear", LINEAR)
+    size = graph.node("Abs", deviations)
+    beyond = graph.node("Max", graph.node("Sub", size, linear), zero)
+    total = graph.node("Add", graph.node("Min", size, linear), graph.node("Log", graph.node("Add", beyond, one)))
+    held = graph.node("Min", total, _double(graph, "most", MOST))
+    return graph.node("Mul", graph.node("Sign", deviations), held)
+
+
+def _ramps(graph: _Graph, encoder: TableEncoder, raw: str, missing: str) -> str:
+    """Return the ramps (n, r) of all columns, zero where a number is missing."""
+    spans = [
+        (place, low, high)
+        for place, code in enumerate(encoder.numbers)
+        for part in code.knots
+        for low, high in pairwise(part)
+    ]
+    places = graph.constant("ramp_columns", np.array([place for place, _, _ in spans], np.int64))
+    lows = _double(graph, "ramp_lows", [[low for _, low, _ in spans]])
+    widths = _double(graph, "ramp_widths", [[high - low for _, low, high in spans]])
+    value = graph.node("Gather", raw, places, axis=1)
+    way = graph.node("Div", graph.node("Sub", value, lows), widths)
+    low, high = (_double(graph, name, limit) for name, limit in (("ramp_least", 0.0), ("ramp_most", 1.0)))
+    held = graph.node("Clip", way, low, high)
+    return graph.node("Where", graph.node("Gather", missing, places, axis=1), low, held)
 
 
 def _linear(graph: _Graph, content: Content, name: str, given: str) -> str:
@@ -114,7 +148,7 @@ def _linear(graph: _Graph, content: Content, name: str, given: str) -> str:
     return graph.node("Gemm", given, weight, bias, transB=1)
 
 
-def _decoded(graph: _Graph, encoder: Encoder, answer: str, axis: str) -> Sequence[ValueInfoProto]:
+def _decoded(graph: _Graph, encoder: TableEncoder, answer: str, axis: str) -> Sequence[ValueInfoProto]:
     if encoder.task is TaskKind.REGRESSION:
         wide = graph.node("Cast", graph.node("Squeeze", answer, axis), to=TensorProto.DOUBLE)
         scale, mean = (np.array(value, np.float64) for value in (encoder.target_scale, encoder.target_mean))

@@ -15,15 +15,25 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from maintainer.domain.sample import TaskKind
-from maintainer.families.encoder import Encoder, encode
+from maintainer.families.encoder import TableEncoder
+from maintainer.families.family import Family
 from maintainer.families.table import Samples, join
-from maintainer.families.tabular_mlp import TabularMlp
 
 HOSTILE_NUMBERS = (np.nan, 1e30, -1e30, np.inf, -np.inf, 5e-324, 0.0)
 HOSTILE_CATEGORIES = ("", "never seen before \N{SNOWMAN}", " ", "\n", "0", "NaN", "a" * 5000)
 WORST = sys.float_info.max  # the difference that an answer counts which is not a number at all
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The model that was exported."""
+
+    family: Family
+    encoder: TableEncoder
+    module: nn.Module
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Parity:
     rows: int
 
 
-def hostile(encoder: Encoder) -> Samples:
+def hostile(encoder: TableEncoder) -> Samples:
     """Return rows that production should not send and will."""
     size = len(HOSTILE_NUMBERS)
     labels = np.full(size, np.nan) if encoder.task is TaskKind.REGRESSION else np.full(size, "", dtype=object)
@@ -46,12 +56,12 @@ def hostile(encoder: Encoder) -> Samples:
     )
 
 
-def compare(model: bytes, module: TabularMlp, encoder: Encoder, samples: Samples, threads: int) -> Parity:
+def compare(model: bytes, original: Original, samples: Samples, threads: int) -> Parity:
     """Return the largest difference over the samples, hostile rows, a single row and none at all."""
     session = _session(model, threads)
-    everything = join(hostile(encoder), samples)
+    everything = join(hostile(original.encoder), samples)
     one, none = (everything.take(np.arange(rows)) for rows in (1, 0))
-    largest = max(_difference(session, module, encoder, part) for part in (everything, one, none))
+    largest = max(_difference(session, original, part) for part in (everything, one, none))
     return Parity(largest, everything.size + 1)
 
 
@@ -66,22 +76,22 @@ def _session(model: bytes, threads: int) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _difference(session: Any, module: TabularMlp, encoder: Encoder, samples: Samples) -> float:
-    wanted, found = _expected(module, encoder, samples), _answers(session, encoder, samples)
+def _difference(session: Any, original: Original, samples: Samples) -> float:
+    wanted, found = _expected(original, samples), _answers(session, original.encoder, samples)
     if wanted.shape != found.shape or not np.isfinite(found).all():
         return WORST
     return float(np.abs(wanted - found).max(initial=0.0))
 
 
-def _expected(module: TabularMlp, encoder: Encoder, samples: Samples) -> NDArray[np.float64]:
+def _expected(original: Original, samples: Samples) -> NDArray[np.float64]:
     """Return torch's probabilities (n, classes), or standardised values (n,)."""
-    coded = encode(encoder, samples)
+    inputs = original.family.inputs(original.encoder, samples)
     with torch.no_grad():
-        outputs = module(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)).double()
-    return outputs[:, 0].numpy() if encoder.task is TaskKind.REGRESSION else outputs.softmax(dim=1).numpy()
+        outputs = original.module(inputs.take(torch.arange(samples.size))).double()
+    return outputs[:, 0].numpy() if original.encoder.task is TaskKind.REGRESSION else outputs.softmax(dim=1).numpy()
 
 
-def _answers(session: Any, encoder: Encoder, samples: Samples) -> NDArray[np.float64]:
+def _answers(session: Any, encoder: TableEncoder, samples: Samples) -> NDArray[np.float64]:
     """Return the same of ONNX Runtime; not a number where its label is not the most probable class."""
     feeds: dict[str, NDArray[np.generic]] = {**samples.numbers, **samples.categories}
     if encoder.task is TaskKind.REGRESSION:

@@ -5,19 +5,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from maintainer.domain.phase import ExportResult, PhaseSpec
 from maintainer.errors import InputError
 from maintainer.export.graph import OPSET, Content, build
-from maintainer.export.parity import compare
-from maintainer.families import tabular_mlp
-from maintainer.families.encoder import Encoder
+from maintainer.export.parity import Original, compare
+from maintainer.families.encoder import TableEncoder
+from maintainer.families.family import Family
+from maintainer.families.registry import family_in
 from maintainer.families.table import Samples, join, read_samples
-from maintainer.families.tabular_mlp import TabularMlp
-from maintainer.families.weights import MODEL, load_encoder, load_tensors
+from maintainer.families.weights import MODEL, load_tensors
 
 MOST = 5000  # rows of the holdouts that are compared
 
@@ -29,10 +31,11 @@ def run(spec: PhaseSpec) -> None:
     """
     torch.set_num_threads(spec.threads)
     source, out = Path(_input(spec, "train")), Path(spec.out)
-    encoder = load_encoder(source)
-    module = _module(encoder, source)
+    family = family_in(source)
+    encoder = family.load(source)
+    module = _module(family, encoder, source)
     model = build(_content(spec, encoder, module))
-    parity = compare(model, module, encoder, _holdout(spec), spec.threads)
+    parity = compare(model, Original(family, encoder, module), _holdout(spec), spec.threads)
     (out / "model.onnx").write_bytes(model)
     result = ExportResult(parity=parity.largest, rows=parity.rows, size_bytes=len(model), opset=OPSET)
     (out / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
@@ -44,14 +47,14 @@ def _input(spec: PhaseSpec, phase: str) -> str:
     return spec.inputs[phase]
 
 
-def _module(encoder: Encoder, source: Path) -> TabularMlp:
+def _module(family: Family, encoder: Any, source: Path) -> nn.Module:
     try:
-        return tabular_mlp.build(encoder, load_tensors(source / MODEL)).eval()
+        return family.build(encoder, load_tensors(source / MODEL), 0.0).eval()
     except RuntimeError as error:
         raise InputError(f"the weights of {source.name} do not fit its encoder: {error}") from error
 
 
-def _content(spec: PhaseSpec, encoder: Encoder, module: TabularMlp) -> Content:
+def _content(spec: PhaseSpec, encoder: TableEncoder, module: nn.Module) -> Content:
     features = {name: feature.type for name, feature in spec.policy.task.features.items()}
     coded = {code.name: "number" for code in encoder.numbers} | {code.name: "category" for code in encoder.categories}
     if features != coded:

@@ -1,37 +1,49 @@
-"""How a table becomes the tensors of `tabular-mlp`: plain numbers in a JSON file, no framework."""
+"""How a table becomes the tensors of its families: plain numbers in a JSON file, no framework."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from maintainer.domain.sample import TaskKind
+from maintainer.families.family import Encoder, Frozen
+from maintainer.families.labels import spread
 from maintainer.families.table import Samples
 
-CLIP = 8.0  # deviations from the mean beyond which a number says no more
-TRIM = 0.001  # share of either tail that may not move a mean or a deviation
+LINEAR = 4.0  # scales from the middle up to which a number counts as it is; beyond, its logarithm
+MOST = 16.0  # where that ends: some hundred thousand scales from the middle say no more than that
 UNKNOWN, MISSING, FIRST = 0, 1, 2  # codes of a category; the vocabulary follows
 VOCABULARY = 1000  # most categories of one column with a code of their own
-
-
-class Frozen(BaseModel):
-    """A closed, immutable document."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+STEPS = 24  # of the ramps that say where in its distribution a number lies
+WILD = 1e150  # beyond it a number has no part in where the ramps lie
+STRANGE = 0.05  # share of new numbers outside all ramps that asks for more of them
+MOST_STEPS = 4 * STEPS  # of one column
 
 
 class NumberCode(Frozen):
-    """A number becomes clip((x - mean) / scale) and an indicator of being missing."""
+    """A number becomes its squashed deviation, an indicator of being missing, and ramps.
+
+    Deviation: (x - middle) / scale, of which everything beyond LINEAR counts by its logarithm. Ramp t is
+    (x - knots[t]) / (knots[t + 1] - knots[t]) held to 0..1 (piecewise-linear encoding, Gorishniy et al. 2022,
+    https://arxiv.org/abs/2203.05556): each part of the distribution gets weights of its own.
+    """
 
     name: str
-    mean: float
+    middle: float
     scale: float
     constant: bool  # it did not vary in what the encoder has seen: its scale is not known yet
+    missing: bool  # it was missing at times in what the encoder has seen
+    knots: tuple[tuple[float, ...], ...] = ()  # one rising sequence for each part that was learned at a time
+
+    @property
+    def ramps(self) -> int:
+        """Return how many ramps there are."""
+        return sum(len(part) - 1 for part in self.knots)
 
 
 class CategoryCode(Frozen):
@@ -47,22 +59,18 @@ class CategoryCode(Frozen):
         return FIRST + len(self.vocabulary)
 
 
-class Encoder(Frozen):
-    """Everything between a row and the weights; the same for every alpha of a frontier."""
+class TableEncoder(Encoder):
+    """The encoder of the families that take a table."""
 
-    family: Literal["tabular-mlp"] = "tabular-mlp"
-    task: TaskKind
+    family: Literal["tabular-mlp"] = "tabular-mlp"  # pyright: ignore[reportIncompatibleVariableOverride]
     numbers: tuple[NumberCode, ...]
     categories: tuple[CategoryCode, ...]
-    classes: tuple[str, ...]  # empty for regression
-    target_mean: float = 0.0  # regression is trained on (label - mean) / scale
-    target_scale: float = 1.0
     hidden: tuple[int, ...] = (128, 128)
 
     @property
-    def outputs(self) -> int:
-        """Return the width of the last layer."""
-        return len(self.classes) if self.task is TaskKind.CLASSIFICATION else 1
+    def width(self) -> int:
+        """Return how many numbers a row's numbers become."""
+        return 2 * len(self.numbers) + sum(code.ramps for code in self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,13 @@ class Coded:
     """n samples as a family's module takes them."""
 
     codes: NDArray[np.int64]  # (n, categories)
-    numbers: NDArray[np.float32]  # (n, 2 k): k standardised numbers, then k missing indicators
-    targets: NDArray[np.int64] | NDArray[np.float32]  # (n,) class indices, or standardised labels
+    numbers: NDArray[np.float32]  # (n, width): k deviations, k missing indicators, then the ramps column by column
 
 
-def fit(task: TaskKind, samples: Samples, classes: tuple[str, ...]) -> Encoder:
+def fit(task: TaskKind, samples: Samples, classes: tuple[str, ...]) -> TableEncoder:
     """Return the encoder of samples whose labels are all there."""
-    mean, scale, _ = _spread(samples.labels.astype(np.float64)) if task is TaskKind.REGRESSION else (0.0, 1.0, True)
-    return Encoder(
+    mean, scale, _ = spread(samples.labels.astype(np.float64)) if task is TaskKind.REGRESSION else (0.0, 1.0, True)
+    return TableEncoder(
         task=task,
         numbers=tuple(_number(name, column) for name, column in samples.numbers.items()),
         categories=tuple(_category(name, column) for name, column in samples.categories.items()),
@@ -88,75 +95,85 @@ def fit(task: TaskKind, samples: Samples, classes: tuple[str, ...]) -> Encoder:
 
 
 def _number(name: str, column: NDArray[np.float64]) -> NumberCode:
-    mean, scale, constant = _spread(column)
-    return NumberCode(name=name, mean=mean, scale=scale, constant=constant)
+    middle, scale, constant = spread(column)
+    missing = bool(np.isnan(column).any())
+    knots = () if constant else _knots(column[np.abs(column) < WILD])
+    return NumberCode(
+        name=name, middle=middle, scale=scale, constant=constant, missing=missing, knots=(knots,) if knots else ()
+    )
 
 
-def _spread(column: NDArray[np.float64]) -> tuple[float, float, bool]:
-    """Return mean, deviation and whether the column is constant, of its finite values without the outermost.
-
-    The tails beyond TRIM are pulled in first (winsorised), so that one wild value cannot flatten the others.
-    """
-    finite = np.sort(column[np.isfinite(column)])
-    if finite.size == 0:
-        return 0.0, 1.0, True
-    last = finite.size - 1
-    cut = int(np.ceil(last * TRIM)) if last > 1 else 0
-    for values in (np.clip(finite, finite[cut], finite[last - cut]), finite):
-        unit = max(float(np.abs(values).max()), np.finfo(np.float64).tiny)  # squares of 1e300 stay finite
-        mean, scale = float((values / unit).mean()) * unit, float((values / unit).std()) * unit
-        if scale > 1e-9 * unit and scale > 1e-300:
-            return mean, scale, False
-    return float(finite[last // 2]), 1.0, True
+def _knots(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return rising quantiles that cut the values into STEPS parts or fewer; none where they do not rise."""
+    if values.size < 2:
+        return ()
+    found = np.unique(np.quantile(values, np.linspace(0.0, 1.0, STEPS + 1), method="nearest"))
+    steps = np.diff(found)
+    kept = found[np.concatenate([[True], steps > 1e-9 * max(float(np.abs(found).max()), 1e-300)])]
+    return tuple(float(value) for value in kept) if kept.size > 1 else ()
 
 
 def _category(name: str, column: NDArray[np.object_]) -> CategoryCode:
-    vocabulary = _frequent(column, VOCABULARY)
+    vocabulary = _frequent(column, (), VOCABULARY)
     width = min(16, 2 + round(1.6 * len(vocabulary) ** 0.56))  # the rule of thumb of fastai's tabular models
     return CategoryCode(name=name, vocabulary=vocabulary, width=width)
 
 
-def _frequent(column: NDArray[np.object_], most: int) -> tuple[str, ...]:
-    """Return the categories that were seen at least twice, the most frequent of them, sorted."""
-    values, counts = np.unique(column.astype(str), return_counts=True)
-    keep = (counts >= 2) & (values != "")
-    order = np.lexsort((values[keep], -counts[keep]))[: max(most, 0)]
-    return tuple(sorted(str(value) for value in values[keep][order]))
+def _frequent(column: NDArray[np.object_], known: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """Return the new categories that were seen at least twice, the most frequent of them, sorted."""
+    counts = Counter(str(value) for value in column)
+    for value in ("", *known):
+        counts.pop(value, None)
+    often = [(value, count) for value, count in counts.items() if count >= 2]
+    often.sort(key=lambda pair: (-pair[1], pair[0]))
+    return tuple(sorted(value for value, _ in often[: max(most, 0)]))
 
 
-def grow(encoder: Encoder, samples: Samples) -> Encoder:
-    """Return the encoder with a code for each category, and a scale for each number, that is new in `samples`.
+def grow(encoder: TableEncoder, samples: Samples, classes: tuple[str, ...]) -> TableEncoder:
+    """Return the encoder with room for what is new in `samples`.
 
-    The codes there were keep their place. A column that was constant keeps its mean and gets a scale as soon as it
-    moves: former samples are coded as before. `tabular_mlp.grow` fits the weights to it.
+    That is a code for each new category, a scale for each number that was constant, and ramps where many numbers lie
+    outside all there are. What was there keeps its place, so former samples are coded as before. `classes` are those of
+    the encoder, then new ones.
     """
     return encoder.model_copy(
         update={
-            "numbers": tuple(_wake(code, samples.numbers[code.name]) for code in encoder.numbers),
+            "classes": classes,
+            "numbers": tuple(_stretch(code, samples.numbers[code.name]) for code in encoder.numbers),
             "categories": tuple(_extend(code, samples.categories[code.name]) for code in encoder.categories),
         }
     )
 
 
-def _wake(code: NumberCode, column: NDArray[np.float64]) -> NumberCode:
-    mean, scale, constant = _spread(column)
-    if not code.constant or constant:
+def _stretch(code: NumberCode, column: NDArray[np.float64]) -> NumberCode:
+    code = code.model_copy(update={"missing": code.missing or bool(np.isnan(column).any())})
+    values = column[np.abs(column) < WILD]
+    if code.constant:
+        middle, scale, constant = spread(column)
+        if constant:
+            return code
+        scale = max(scale, abs(middle - code.middle) / 2)
+        code = code.model_copy(update={"scale": scale, "constant": False})
+    outside = values
+    for part in code.knots:
+        outside = outside[(outside < part[0]) | (outside > part[-1])]
+    if outside.size < max(STRANGE * values.size, 2.0) or code.ramps + STEPS > MOST_STEPS:
         return code
-    return code.model_copy(update={"scale": max(scale, abs(mean - code.mean) / 2), "constant": False})
+    knots = _knots(outside)
+    return code.model_copy(update={"knots": (*code.knots, knots)}) if knots else code
 
 
 def _extend(code: CategoryCode, column: NDArray[np.object_]) -> CategoryCode:
-    known = np.isin(column.astype(str), code.vocabulary)
-    new = _frequent(column[~known], VOCABULARY - len(code.vocabulary))
+    new = _frequent(column, code.vocabulary, VOCABULARY - len(code.vocabulary))
     return code.model_copy(update={"vocabulary": code.vocabulary + new})
 
 
-def encode(encoder: Encoder, samples: Samples) -> Coded:
-    """Return the tensors of samples; a label that is no class of the encoder has the target -1."""
+def encode(encoder: TableEncoder, samples: Samples) -> Coded:
+    """Return the tensors of samples."""
     codes = np.zeros((samples.size, len(encoder.categories)), np.int64)
     for place, code in enumerate(encoder.categories):
         codes[:, place] = _look_up(code.vocabulary, samples.categories[code.name])
-    return Coded(codes, _standardise(encoder, samples), _targets(encoder, samples))
+    return Coded(codes, _coded_numbers(encoder, samples))
 
 
 def _look_up(vocabulary: tuple[str, ...], column: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -168,22 +185,25 @@ def _each(column: NDArray[np.object_], place: Callable[[str], int]) -> NDArray[n
     return np.fromiter((place(str(value)) for value in column), np.int64, count=len(column))
 
 
-def _standardise(encoder: Encoder, samples: Samples) -> NDArray[np.float32]:
+def _coded_numbers(encoder: TableEncoder, samples: Samples) -> NDArray[np.float32]:
     k = len(encoder.numbers)
-    out = np.zeros((samples.size, 2 * k), np.float32)
+    out = np.zeros((samples.size, encoder.width), np.float32)
+    start = 2 * k
     for place, code in enumerate(encoder.numbers):
         column = samples.numbers[code.name]
         missing = np.isnan(column)
-        with np.errstate(over="ignore"):
-            deviations = np.clip((column - code.mean) / code.scale, -CLIP, CLIP)
-        out[:, place] = np.where(missing, 0.0, deviations)
-        out[:, k + place] = missing
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[:, place] = np.where(missing, 0.0, squash((column - code.middle) / code.scale))
+            out[:, k + place] = missing
+            for part in code.knots:
+                lows, highs = np.array(part[:-1]), np.array(part[1:])
+                ramps = np.clip((column[:, None] - lows) / (highs - lows), 0.0, 1.0)
+                out[:, start : start + len(lows)] = np.where(missing[:, None], 0.0, ramps)
+                start += len(lows)
     return out
 
 
-def _targets(encoder: Encoder, samples: Samples) -> NDArray[np.int64] | NDArray[np.float32]:
-    if encoder.task is TaskKind.REGRESSION:
-        labels = samples.labels.astype(np.float64)
-        return ((labels - encoder.target_mean) / encoder.target_scale).astype(np.float32)
-    places = {value: place for place, value in enumerate(encoder.classes)}
-    return _each(samples.labels.astype(object), lambda value: places.get(value, -1))
+def squash(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return deviations of which everything beyond LINEAR counts by its logarithm, up to MOST."""
+    size = np.abs(deviations)
+    return np.sign(deviations) * np.minimum(np.minimum(size, LINEAR) + np.log1p(np.maximum(size - LINEAR, 0.0)), MOST)

@@ -73,7 +73,7 @@ def read_samples(path: Path, task: Task) -> Samples:
 
 def _wanted(task: Task, name: str) -> pa.DataType:
     if name == "_label":
-        return pa.string() if task.kind == TaskKind.CLASSIFICATION else pa.float64()
+        return pa.string() if task.of is TaskKind.CLASSIFICATION else pa.float64()
     return pa.float64() if task.features[name].type == "number" else pa.string()
 
 

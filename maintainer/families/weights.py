@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -12,16 +13,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from maintainer.errors import InputError
-from maintainer.families.encoder import Encoder
+from maintainer.families.family import Encoder
 
-ENCODER, MODEL, IMPORTANCE = "encoder.json", "model.safetensors", "importance.safetensors"
+E = TypeVar("E", bound=Encoder)
+ENCODER, MODEL = "encoder.json", "model.safetensors"
 
 
-def load_encoder(directory: Path) -> Encoder:
+def load_encoder(directory: Path, kind: type[E]) -> E:
     """Read the encoder of a version. Raises InputError where it is absent or no encoder."""
     path = directory / ENCODER
     try:
-        return Encoder.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise InputError(f"{path.name} of {directory.name} cannot be read as an encoder: {error}") from error
 

@@ -108,7 +108,7 @@ def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.gen
     Pairs of numbers with one that is not finite are left out.
     """
     wanted = policy.checks.quality.metrics or metrics.metrics_of(TaskKind(policy.task.kind))
-    if policy.task.kind == TaskKind.REGRESSION:
+    if policy.task.of is TaskKind.REGRESSION:
         return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
     possible = tuple(name for name in wanted if name in ON_ANSWERS)
     missing = [name for name in wanted if name not in ON_ANSWERS]

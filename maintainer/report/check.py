@@ -98,7 +98,7 @@ def ranked(scores: tuple[DriftScore, ...]) -> list[DriftScore]:
 def is_ordered(policy: Policy, column: str) -> bool:
     """Return whether the bins of a column have an order, as numbers do."""
     if column == policy.task.prediction:
-        return policy.task.kind == TaskKind.REGRESSION
+        return policy.task.of is TaskKind.REGRESSION
     return isinstance(policy.task.features.get(column), NumberFeature)
 
 

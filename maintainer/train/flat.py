@@ -7,14 +7,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from maintainer.families.tabular_mlp import Weights
+from maintainer.families.family import Weights
 
 
 class Flat:
-    """The weights and gradients of a module, which become views into two vectors of P numbers."""
+    """The weights and gradients of a module that learn, which become views into two vectors of P numbers."""
 
     def __init__(self, module: nn.Module) -> None:
-        named = [(name, value) for name, value in module.named_parameters()]
+        named = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
         self.shapes = {name: value.shape for name, value in named}
         self.values = self.join({name: value.detach() for name, value in named})  # (P,)
         self.grads = torch.zeros_like(self.values)  # (P,)

@@ -39,7 +39,7 @@ def gather(spec: PhaseSpec, directory: Path, known: tuple[str, ...]) -> Gathered
     if new.size < read[0].size:
         notes.append(f"{read[0].size - new.size} of {read[0].size} new samples have no usable label")
     parts, classes = Parts(new, former, judge_new, judge_former), ()
-    if spec.policy.task.kind == TaskKind.CLASSIFICATION:
+    if spec.policy.task.of is TaskKind.CLASSIFICATION:
         classes = known or spec.classes or spec.policy.task.classes or _classes(new)
         parts = _only(parts, classes)
         if strangers := sorted(set(new.labels.tolist()) - set(classes)):

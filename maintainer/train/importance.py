@@ -1,4 +1,8 @@
-"""How much each weight matters for what the champion knows: the exact per-sample diagonal Fisher information."""
+"""How much each weight matters for what the champion knows, from exact gradients of each sample.
+
+Gradients of single samples come out of one pass over a batch by hooks on the layers (Goodfellow 2015,
+https://arxiv.org/abs/1510.01799): many times faster than one pass for each sample, and works on any module.
+"""
 # torch annotates itself only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -12,78 +16,104 @@ import torch
 from torch import Tensor, nn
 
 from maintainer.domain.sample import TaskKind
-from maintainer.families.tabular_mlp import TabularMlp, Weights
+from maintainer.families.family import Weights
 from maintainer.train.objective import Rows
 
 EXACT_CLASSES = 8  # up to here the expectation runs over all classes; beyond, over as many labels drawn
-MEMORY = 0.9  # gamma: what an older importance counts at the next update
-MASS = "mass"  # entry of the importances: how many updates they are the sum of, older ones discounted
+LARGEST = 2**24  # numbers in the gradients of some samples that are held at a time
+
+Question = tuple[Callable[[Tensor], Tensor], Tensor]  # a sum to differentiate, and the (n, 1) weight of each sample
 
 
-def fisher(module: TabularMlp, rows: Rows, task: TaskKind, generator: torch.Generator) -> Weights:
+def fisher(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Generator, at_once: int) -> Weights:
     """Return F_i = E_x E_{y ~ p(y|x)} (d log p(y|x) / d theta_i)^2, the mean over the rows.
 
     The expectation is over the model's own answers (Kunstner et al. 2019, https://arxiv.org/abs/1905.12558; van de Ven
     2025, https://arxiv.org/abs/2502.11756): over all classes where these are few, else over labels drawn from p. For
     regression p is Gaussian with the residual variance v, where the expectation is (df/dtheta_i)^2 / v.
     """
+    variance = residual_variance(module, rows, at_once) if task is TaskKind.REGRESSION else 1.0
+
+    def ask(outputs: Tensor) -> Iterator[Question]:
+        return likelihoods(task, outputs, variance, generator)
+
+    return _mean(module, rows, at_once, ask, torch.square)
+
+
+def sensitivity(module: nn.Module, rows: Rows, at_once: int) -> Weights:
+    """Return E_x |d ||f(x)||^2 / d theta_i|, the mean over the rows.
+
+    Memory aware synapses, Aljundi et al. 2018, eq. 2, https://arxiv.org/abs/1711.09601.
+    """
+
+    def ask(outputs: Tensor) -> Iterator[Question]:
+        yield (lambda answer: answer.square().sum()), torch.ones_like(outputs[:, :1])
+
+    return _mean(module, rows, at_once, ask, torch.abs)
+
+
+def residual_variance(module: nn.Module, rows: Rows, at_once: int) -> float:
+    """Return the variance of the errors of a regression, in squared deviations of the label; never zero."""
     module.eval()
-    totals = {name: torch.zeros_like(value) for name, value in module.named_parameters()}
     with torch.no_grad():
-        outputs = module(rows.codes, rows.numbers)
-    for loss, weight in _questions(task, outputs, rows.targets, generator):
-        with _squares(module, totals, weight):
-            loss(module(rows.codes, rows.numbers)).backward()
-    module.zero_grad(set_to_none=True)
-    return {name: total / rows.size for name, total in totals.items()}
+        chunks = torch.arange(rows.size).split(at_once)
+        errors = [module(rows.inputs.take(chunk))[:, 0] - rows.targets[chunk] for chunk in chunks]
+    return float(torch.cat(errors).var(correction=0).clamp_min(1e-6))
 
 
-def _questions(
-    task: TaskKind, outputs: Tensor, targets: Tensor, generator: torch.Generator
-) -> Iterator[tuple[Callable[[Tensor], Tensor], Tensor]]:
+def likelihoods(task: TaskKind, outputs: Tensor, variance: float, generator: torch.Generator) -> Iterator[Question]:
     """Yield sums of per-sample log-likelihoods to differentiate, each with the (n, 1) weight of its squares."""
     if task is TaskKind.REGRESSION:
-        variance = (outputs[:, 0] - targets).var(correction=0).clamp_min(1e-6)
-        yield (lambda answer: answer.sum()), torch.ones_like(outputs) / variance
+        yield (lambda answer: answer.sum()), torch.full_like(outputs, 1.0 / variance)
         return
     probabilities = outputs.softmax(dim=1)
-    classes = outputs.shape[1]
+    size, classes = outputs.shape
     for place in range(min(classes, EXACT_CLASSES)):
         if classes <= EXACT_CLASSES:
-            labels, weight = torch.full_like(targets, place), probabilities[:, place : place + 1]
+            labels, weight = torch.full((size,), place), probabilities[:, place : place + 1]
         else:
             labels = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
             weight = torch.full_like(probabilities[:, :1], 1.0 / EXACT_CLASSES)
         yield (lambda answer, labels=labels: nn.functional.cross_entropy(answer, labels, reduction="sum")), weight
 
 
+def _mean(
+    module: nn.Module,
+    rows: Rows,
+    at_once: int,
+    ask: Callable[[Tensor], Iterator[Question]],
+    measure: Callable[[Tensor], Tensor],
+) -> Weights:
+    module.eval()
+    totals = {name: torch.zeros_like(value) for name, value in module.named_parameters() if value.requires_grad}
+    for chunk in torch.arange(rows.size).split(at_once):
+        inputs = rows.inputs.take(chunk)
+        with torch.no_grad():
+            outputs = module(inputs)
+        for loss, weight in ask(outputs):
+            with collected(module, partial(_add, totals, weight, measure)):
+                loss(module(inputs)).backward()
+    for value in module.parameters():
+        value.grad = None
+    return {name: total / rows.size for name, total in totals.items()}
+
+
+Seen = Callable[[str, nn.Module, Tensor, Tensor], None]  # name, layer, its input, the gradient at its output
+
+
 @contextmanager
-def _squares(module: TabularMlp, totals: Weights, weight: Tensor) -> Generator[None]:
-    """Add to `totals`, during one backward pass, each sample's squared gradient times its (n, 1) weight.
+def collected(module: nn.Module, see: Seen) -> Generator[None]:
+    """Call `see` for each layer that holds weights of its own, during one backward pass."""
 
-    The gradient of a Linear for one sample is the outer product g a^T of the gradient at its output and its input, so
-    the sum of squares is (g^2)^T (a^2) (Goodfellow 2015, https://arxiv.org/abs/1510.01799); that of an Embedding is g
-    in one row.
-    """
-    inputs: dict[str, Tensor] = {}
+    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        def arrived(gradient: Tensor) -> None:
+            see(name, layer, given[0].detach(), gradient.detach())
 
-    def seen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(_: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            inputs[name] = given[0].detach()
-            output.register_hook(partial(add, name))
+        if output.requires_grad:
+            output.register_hook(arrived)
 
-        return hook
-
-    def add(name: str, gradient: Tensor) -> None:
-        squares = gradient.detach() ** 2 * weight  # (n, out)
-        if f"{name}.bias" in totals:
-            totals[f"{name}.weight"] += squares.T @ inputs[name] ** 2
-            totals[f"{name}.bias"] += squares.sum(dim=0)
-        else:
-            totals[f"{name}.weight"].index_add_(0, inputs[name], squares)
-
-    layers = [(name, part) for name, part in module.named_modules() if isinstance(part, nn.Linear | nn.Embedding)]
-    handles = [part.register_forward_hook(seen(name)) for name, part in layers]
+    layers = [(name, part) for name, part in module.named_modules() if isinstance(part, LAYERS)]
+    handles = [part.register_forward_hook(partial(hook, name)) for name, part in layers]
     try:
         yield
     finally:
@@ -91,17 +121,53 @@ def _squares(module: TabularMlp, totals: Weights, weight: Tensor) -> Generator[N
             handle.remove()
 
 
-def carry(old: Weights | None, new: Weights) -> Weights:
-    """Return gamma * old + new with the mass of that sum: online EWC.
+LAYERS = (nn.Linear, nn.Embedding, nn.LayerNorm)
 
-    Schwarz et al. 2018, eq. 9, https://arxiv.org/abs/1805.06370. Divided by its mass it is a mean Fisher per sample,
-    whatever the number of updates.
+
+def _add(
+    totals: Weights,
+    weight: Tensor,
+    measure: Callable[[Tensor], Tensor],
+    name: str,
+    layer: nn.Module,
+    given: Tensor,
+    gradient: Tensor,
+) -> None:
+    """Add each sample's measured gradient times its (n, 1) weight to the totals of one layer.
+
+    The gradient of a Linear for one row is the outer product g a^T of the gradient at its output and its input, so the
+    sum of squares is (g^2)^T (a^2), and the same of absolute values; that of an Embedding is g in one row.
     """
-    kept = {name: MEMORY * old[name] + value for name, value in new.items()} if old else dict(new)
-    kept[MASS] = MEMORY * old[MASS] + 1.0 if old else torch.tensor(1.0)
-    return kept
+    gradient, given = gradient.float(), given if isinstance(layer, nn.Embedding) else given.float()
+    key, bias = f"{name}.weight", f"{name}.bias"
+    rows = gradient.dim() == 2  # one vector for each sample, not a sequence
+    summed = gradient if rows else gradient.sum(dim=1)
+    if bias in totals:
+        totals[bias] += (measure(summed) * weight).sum(dim=0)
+    if key not in totals:
+        return
+    if isinstance(layer, nn.LayerNorm):
+        scaled = gradient * nn.functional.layer_norm(given, layer.normalized_shape, eps=layer.eps)
+        totals[key] += (measure(scaled if rows else scaled.sum(dim=1)) * weight).sum(dim=0)
+    elif isinstance(layer, nn.Embedding):
+        _add_words(totals[key], weight, measure, given, gradient)
+    elif rows:
+        totals[key] += (measure(gradient) * weight).T @ measure(given)
+    else:
+        few = max(1, LARGEST // (gradient.shape[-1] * given.shape[-1]))
+        for g, a, w in zip(gradient.split(few), given.split(few), weight.split(few), strict=True):
+            totals[key] += (measure(torch.einsum("nto,nti->noi", g, a)) * w[:, :, None]).sum(dim=0)
 
 
-def per_sample(importance: Weights) -> Weights:
-    """Return the mean Fisher per sample of carried importances."""
-    return {name: value / importance[MASS] for name, value in importance.items() if name != MASS}
+def _add_words(
+    total: Tensor, weight: Tensor, measure: Callable[[Tensor], Tensor], given: Tensor, gradient: Tensor
+) -> None:
+    """Add to the rows of an Embedding; a word that comes twice in a sample has the sum of both as its gradient."""
+    if given.dim() == 1:
+        total.index_add_(0, given, measure(gradient) * weight)
+        return
+    given = given.expand(gradient.shape[:-1])  # positions are one row for the whole batch
+    sample = torch.arange(given.shape[0])[:, None].expand_as(given)
+    pairs, place = torch.unique(torch.stack([sample, given], dim=-1).flatten(0, 1), dim=0, return_inverse=True)
+    sums = torch.zeros(len(pairs), gradient.shape[-1]).index_add_(0, place, gradient.flatten(0, 1))
+    total.index_add_(0, pairs[:, 1], measure(sums) * weight[pairs[:, 0]])

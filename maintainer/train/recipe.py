@@ -6,51 +6,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maintainer.domain.phase import EpochRecord
-from maintainer.domain.sample import TaskKind
-from maintainer.families.encoder import UNKNOWN
-from maintainer.families.tabular_mlp import TabularMlp
+from maintainer.train.checkpoint import Checkpoint, Memo, Progress
 from maintainer.train.flat import Flat
-from maintainer.train.objective import Rows, Teacher, distillation, task_loss
+from maintainer.train.objective import Criterion, Rows, Teacher
+from maintainer.train.penalty import Penalty
 from maintainer.train.replay import epoch, parts, passes
 
 CLIP_NORM = 1.0  # largest gradient of a step
 WARM_UP = 0.1  # share of all steps in which the learning rate rises
 LAST_RATE = 0.05  # share of the learning rate at the last step (cosine, Loshchilov & Hutter 2017, arXiv 1608.03983)
 HALF_LIFE = 0.5  # epochs after which a weight counts half in the average: the same at any number of rows
-FORGET = 0.02  # share of category codes that training replaces by the unknown one, so that it means "some category"
 CALM = 2  # epochs after the switch to new data that stopping waits out: the stability gap (arXiv 2205.13452)
+MOMENTUM = 0.9  # of sgd
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What is learned: `fresh` new rows, then former ones, as one table."""
 
-    task: TaskKind
     rows: Rows
     fresh: int
+    criterion: Criterion
     teacher: Teacher | None = None
-    anchor: Anchor | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Where the weights are held, and how hard, both (P,).
-
-    The penalty is strength / 2 * sum_i F_i (theta_i - anchor_i)^2 (Kirkpatrick et al. 2017, eq. 3,
-    https://arxiv.org/abs/1612.00796). With F the mean Fisher per sample this is, to second order, the mean divergence
-    KL(champion || challenger) on former data in nats: a loss of those samples like any other, so its strength is their
-    share of a batch, whatever the data, the width or the number of classes.
-    """
-
-    values: Tensor
-    pull: Tensor  # strength * F
+    penalty: Penalty | None = None
+    home: Tensor | None = None  # (P,) where weight decay leads; zero when absent
+    projected: bool = False  # former rows only bound the gradient (A-GEM)
+    tracked: bool = False  # keep the path integral of each weight (SI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +54,12 @@ class Pace:
     weight_decay: float
     patience: int
     seed: int
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    schedule: Literal["cosine", "constant"] = "cosine"
+    average: bool = True
+    clip: float | None = CLIP_NORM
+    accumulate: int = 1  # batches that make one step
+    scales: Tensor | None = field(default=None, compare=False)  # (P,) factor of each weight's learning rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +73,50 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The averaged weights (P,) of the best epoch, and all epochs."""
+    """The weights (P,) of the best epoch, all epochs, and each weight's part (P,) in what the loss fell by."""
 
     values: Tensor
     epochs: tuple[EpochRecord, ...]
+    path: Tensor | None = None
 
 
-def train(module: TabularMlp, lesson: Lesson, pace: Pace, judge: Callable[[Tensor], Judged]) -> Trained:
-    """Return the weights of the epoch with the lowest judged loss; ends when `patience` epochs brought none."""
+def train(
+    module: nn.Module,
+    lesson: Lesson,
+    pace: Pace,
+    judge: Callable[[Tensor], Judged],
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
+    """Return the weights of the epoch with the lowest judged loss; ends when `patience` epochs brought none.
+
+    With a checkpoint, a training that was killed at any step goes on from its last one, and ends in the same bits.
+    """
     flat, batches = Flat(module), _Batches(lesson, pace)
     stepper = _Stepper(module, flat, lesson, pace, batches.per_epoch)
-    best, lowest, records = flat.values.clone(), math.inf, list[EpochRecord]()
-    since = 0
-    for number in range(1, pace.epochs + 1):
-        loss = stepper.run(batches.epoch())
-        judged = judge(stepper.average)
-        records.append(EpochRecord(epoch=number, loss=loss, new=judged.new, former=judged.former))
-        since += 1
-        if judged.loss < lowest and number >= min(CALM, pace.epochs):
-            best, lowest, since = stepper.average.clone(), judged.loss, 0
-        if since >= max(pace.patience, CALM) or not math.isfinite(loss):
-            break
-    return Trained(best, tuple(records))
+    memo = Memo(best=flat.values.clone(), lowest=math.inf, since=0, records=())
+    if checkpoint is not None and (found := checkpoint.load()) is not None:
+        memo = stepper.resume(found)
+    while len(memo.records) < pace.epochs and not _over(memo, pace):
+        stepper.run(batches, memo, checkpoint)
+        judged = judge(stepper.answer)
+        memo = _after(memo, stepper, judged, pace)
+        if checkpoint is not None:
+            checkpoint.save(stepper.progress(memo))
+    return Trained(memo.best, memo.records, stepper.path)
+
+
+def _over(memo: Memo, pace: Pace) -> bool:
+    if not memo.records:
+        return False
+    return memo.since >= max(pace.patience, CALM) or not math.isfinite(memo.records[-1].loss)
+
+
+def _after(memo: Memo, stepper: _Stepper, judged: Judged, pace: Pace) -> Memo:
+    number = len(memo.records) + 1
+    record = EpochRecord(epoch=number, loss=stepper.mean_loss(), new=judged.new, former=judged.former)
+    if judged.loss < memo.lowest and number >= min(CALM, pace.epochs):
+        return Memo(stepper.answer.clone(), judged.loss, 0, (*memo.records, record))
+    return Memo(memo.best, memo.lowest, memo.since + 1, (*memo.records, record))
 
 
 class _Batches:
@@ -110,11 +128,22 @@ class _Batches:
         self.new, replayed = parts(pace.batch, pace.share, former)
         self.rng, other = (np.random.default_rng(s) for s in np.random.SeedSequence(pace.seed).spawn(2))
         self.rehearsal = passes(former, replayed, other) if replayed else None
+        lengths = lesson.rows.inputs.lengths
+        self.lengths = None if lengths is None else lengths.numpy()
         self.per_epoch = math.ceil(lesson.fresh / self.new)
+        self.epochs_drawn = 0
 
-    def epoch(self) -> Iterator[Tensor]:
-        """Yield the batches of one pass over the new rows."""
-        return (torch.from_numpy(rows) for rows in epoch(self.fresh, self.new, self.rehearsal, self.rng))
+    def epoch(self, number: int) -> Iterator[Tensor]:
+        """Yield the batches of pass `number` over the new rows, drawing those before it where that was not done."""
+        while self.epochs_drawn < number - 1:
+            for _ in self._draw():
+                pass
+        return self._draw()
+
+    def _draw(self) -> Iterator[Tensor]:
+        self.epochs_drawn += 1
+        rows = epoch(self.fresh, self.new, self.rehearsal, self.rng, self.lengths)
+        return (torch.from_numpy(chosen) for chosen in rows)
 
 
 class _Stepper:
@@ -124,54 +153,138 @@ class _Stepper:
     weigh no more than others.
     """
 
-    def __init__(self, module: TabularMlp, flat: Flat, lesson: Lesson, pace: Pace, per_epoch: int) -> None:
+    def __init__(self, module: nn.Module, flat: Flat, lesson: Lesson, pace: Pace, per_epoch: int) -> None:
         self.module, self.flat, self.lesson, self.pace = module, flat, lesson, pace
+        self.per_epoch = per_epoch
         self.average = flat.values.clone()
-        self.home = lesson.anchor.values if lesson.anchor else torch.zeros_like(flat.values)
+        self.home = lesson.home if lesson.home is not None else torch.zeros_like(flat.values)
+        self.path = torch.zeros_like(flat.values) if lesson.tracked else None
         self.steps, self.done = per_epoch * pace.epochs, 0
         self.keep = 0.5 ** (1.0 / (HALF_LIFE * per_epoch))
-        weights = torch.nn.Parameter(flat.values)
+        self.total = torch.zeros((), dtype=torch.float64)  # of the losses of this epoch's batches
+        weights = nn.Parameter(flat.values)
         weights.grad = flat.grads
-        self.optimizer = torch.optim.AdamW([weights], lr=pace.learning_rate, weight_decay=0.0, fused=True)
+        self.optimizer = _optimizer(weights, pace)
         self.generator = torch.Generator().manual_seed(pace.seed)
 
-    def run(self, batches: Iterator[Tensor]) -> float:
-        """Take one step for each batch; return the mean loss."""
+    @property
+    def answer(self) -> Tensor:
+        """Return the weights (P,) that are judged and kept."""
+        return self.average if self.pace.average else self.flat.values
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the epoch that has just ended."""
+        return float(self.total) / self.per_epoch
+
+    def run(self, batches: _Batches, memo: Memo, checkpoint: Checkpoint | None) -> None:
+        """Take the steps of the next epoch that have not been taken."""
         self.module.train()
-        total, count = torch.zeros(()), 0
-        for rows in batches:
-            total += self._step(rows)
-            count += 1
-        return float(total) / max(count, 1)
+        number = len(memo.records) + 1
+        begun = self.done - (number - 1) * self.per_epoch
+        if begun == 0:
+            self.total = torch.zeros((), dtype=torch.float64)
+        for rows in islice(batches.epoch(number), begun, None):
+            self.total += self._step(rows)
+            if checkpoint is not None and checkpoint.due():
+                checkpoint.save(self.progress(memo))
+
+    def progress(self, memo: Memo) -> Progress:
+        """Return all that the rest of the training depends on."""
+        state = self.optimizer.state_dict()["state"].get(0, {})
+        tensors = {f"optimizer.{name}": torch.as_tensor(value) for name, value in state.items() if value is not None}
+        tensors |= {"values": self.flat.values, "average": self.average, "best": memo.best, "total": self.total}
+        tensors |= {"generator": self.generator.get_state(), "dropout": torch.get_rng_state()}
+        tensors |= {"grads": self.flat.grads} | ({} if self.path is None else {"path": self.path})
+        return Progress(self.done, memo, tensors)
+
+    def resume(self, found: Progress) -> Memo:
+        """Go back to where a former process was."""
+        self.done, tensors = found.done, found.tensors
+        self.flat.values.copy_(tensors["values"])
+        self.flat.grads.copy_(tensors["grads"])
+        self.average, self.total = tensors["average"], tensors["total"]
+        self.path = tensors.get("path")
+        self.generator.set_state(tensors["generator"])
+        torch.set_rng_state(tensors["dropout"])
+        state = {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith("optimizer.")}
+        whole = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({**whole, "state": {0: state} if state else {}})
+        return found.memo
 
     def _step(self, rows: Tensor) -> Tensor:
-        self.flat.grads.zero_()
+        if self.done % self.pace.accumulate == 0:
+            self.flat.grads.zero_()
+        loss = self._gradient(rows)
+        self.done += 1
+        if self.done % self.pace.accumulate == 0 or self.done % self.per_epoch == 0:
+            self._move()
+        return loss
+
+    def _gradient(self, rows: Tensor) -> Tensor:
+        """Add the gradient of one batch; return its loss."""
+        if self.lesson.projected:
+            return self._projected(rows)
         loss = self._loss(rows)
+        (loss / self.pace.accumulate).backward()
+        return loss.detach()
+
+    def _projected(self, rows: Tensor) -> Tensor:
+        """Leave of the new rows' gradient what does not raise the loss of the former rows.
+
+        A-GEM, Chaudhry et al. 2019, eq. 11, https://arxiv.org/abs/1812.00420: g - (g . r) / (r . r) r where g . r < 0.
+        """
+        former = rows[rows >= self.lesson.fresh]
+        reference = torch.zeros_like(self.flat.grads)
+        if former.numel():
+            self._loss(former).backward()
+            reference.copy_(self.flat.grads)
+            self.flat.grads.zero_()
+        loss = self._loss(rows[rows < self.lesson.fresh])
         loss.backward()
-        if anchor := self.lesson.anchor:
-            self.flat.grads.addcmul_(anchor.pull, self.flat.values - anchor.values)
-        self.flat.grads.mul_((CLIP_NORM / (self.flat.grads.norm() + 1e-12)).clamp_max(1.0))
+        product, size = self.flat.grads @ reference, reference @ reference
+        if product < 0 and size > 0:
+            self.flat.grads.sub_(reference * (product / size))
+        return loss.detach()
+
+    def _move(self) -> None:
+        grads, values = self.flat.grads, self.flat.values
+        before = None if self.path is None else (grads.clone(), values.clone())
+        if self.lesson.penalty is not None:
+            self.lesson.penalty.add_gradient(values, grads)
+        if self.pace.clip is not None:
+            grads.mul_((self.pace.clip / (grads.norm() + 1e-12)).clamp_max(1.0))
         rate = self._rate()
         self.optimizer.param_groups[0]["lr"] = rate
+        scales = self.pace.scales
+        start = values.clone() if scales is not None else None
         self.optimizer.step()
-        self.flat.values.lerp_(self.home, rate * self.pace.weight_decay)  # decoupled decay, towards the champion
-        self.done += 1
-        self.average.lerp_(self.flat.values, max(1.0 - self.keep, 1.0 / (self.done + 1)))
-        return loss.detach()
+        if scales is not None and start is not None:
+            values.copy_(torch.lerp(start, values, scales))
+        values.lerp_(self.home, rate * self.pace.weight_decay)  # decoupled decay, towards the champion
+        self.average.lerp_(values, max(1.0 - self.keep, 1.0 / (self.done + 1)))
+        if self.path is not None and before is not None:
+            self.path.sub_(before[0] * (values - before[1]))
 
     def _loss(self, rows: Tensor) -> Tensor:
         batch = self.lesson.rows.take(rows)
-        hidden = torch.rand(batch.codes.shape, generator=self.generator) < FORGET
-        outputs = self.module(batch.codes.masked_fill(hidden, UNKNOWN), batch.numbers)
-        loss = task_loss(self.lesson.task, outputs, batch.targets)
-        if self.lesson.teacher is not None:
-            teacher = self.lesson.teacher.take(rows)
-            loss = torch.lerp(loss, distillation(self.lesson.task, outputs, teacher.outputs), teacher.weight)
-        return loss.mean()
+        outputs = self.module(batch.inputs.disturbed(self.generator))
+        if self.lesson.teacher is None:
+            return self.lesson.criterion.losses(outputs, batch.targets).mean()
+        return self.lesson.teacher.losses(self.lesson.criterion, outputs, batch.targets, rows).mean()
 
     def _rate(self) -> float:
+        if self.pace.schedule == "constant":
+            return self.pace.learning_rate
+        done = self.done - 1
         warm = max(1, round(WARM_UP * self.steps))
-        if self.done < warm:
-            return self.pace.learning_rate * (self.done + 1) / warm
-        way = (self.done - warm) / max(1, self.steps - warm)
+        if done < warm:
+            return self.pace.learning_rate * (done + 1) / warm
+        way = (done - warm) / max(1, self.steps - warm)
         return self.pace.learning_rate * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * way)))
+
+
+def _optimizer(weights: nn.Parameter, pace: Pace) -> torch.optim.Optimizer:
+    """Return the optimiser; decay is done by the stepper, towards the champion."""
+    if pace.optimizer == "sgd":
+        return torch.optim.SGD([weights], lr=pace.learning_rate, momentum=MOMENTUM)
+    return torch.optim.AdamW([weights], lr=pace.learning_rate, weight_decay=0.0, fused=True)

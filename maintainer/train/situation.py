@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
 
 from maintainer.domain.phase import EpochRecord, FrontierPoint
 from maintainer.domain.policy import Train
 from maintainer.domain.sample import TaskKind
-from maintainer.families.encoder import Encoder
+from maintainer.domain.sections import Base
+from maintainer.families.family import Family, Weights
 from maintainer.families.table import Samples
-from maintainer.families.tabular_mlp import Weights
+from maintainer.train.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +31,39 @@ class Parts:
 class Champion:
     """The version in production."""
 
-    encoder: Encoder
+    encoder: Any  # of the family
     weights: Weights
-    importance: Weights
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Everything a strategy may look at."""
 
+    family: Family
+    base: Base
     task: TaskKind
     rules: Train
     metric: str
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # the champion's, then new ones
     parts: Parts
+    balance: Literal["none", "weighted-loss"] = "none"
+    checkpoints: Path | None = None  # where a killed training goes on from
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A challenger; at alpha 0 it is the champion itself, and there is none."""
 
-    encoder: Encoder
+    encoder: Any
     weights: Weights
     points: tuple[FrontierPoint, ...]
     chosen: FrontierPoint
     epochs: tuple[EpochRecord, ...]
-    importance: Weights | None  # the champion's, fitted to the encoder; None where its weights play no part
+    start: Weights  # what training began at
+    memory: Memory | None  # the champion's, fitted to the encoder; None where its weights play no part
+    path: Tensor | None = None  # (P,) of the training, where the strategy keeps it
+    notes: tuple[str, ...] = ()  # for the report
 
 
 class Strategy(Protocol):

@@ -8,32 +8,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.phase import PhaseSpec, TrainResult
-from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError
+from maintainer.families.registry import family_in, family_of
 from maintainer.families.table import join
-from maintainer.families.tabular_mlp import Weights, build
-from maintainer.families.weights import (
-    IMPORTANCE,
-    MODEL,
-    load_encoder,
-    load_tensors,
-    save_encoder,
-    save_tensors,
-)
-from maintainer.train.exam import rows_of
+from maintainer.families.weights import MODEL, load_tensors, save_tensors
+from maintainer.train import memory
+from maintainer.train.flat import Flat
 from maintainer.train.gather import Gathered, gather
-from maintainer.train.importance import carry, fisher
+from maintainer.train.memory import Memory
+from maintainer.train.remember import kind_of, remember, remember_path
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.strategies import strategy_of
 from maintainer.train.strategies.scratch import bootstrap
 from maintainer.train.sweep import why_not
-
-WITNESSES = 1000  # most samples that the importance is measured on
 
 
 def run(spec: PhaseSpec) -> None:
@@ -46,8 +37,8 @@ def run(spec: PhaseSpec) -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(spec.policy.train.seed)
     made = _train(spec)
-    if made.outcome is not None and made.result.challenger:
-        _write(Path(spec.out), made.outcome, made.importance)
+    if made.outcome is not None and made.memory is not None:
+        _write(Path(spec.out), spec, made.outcome, made.memory)
     result = made.result.model_copy(update={"seconds": time.monotonic() - began})
     (Path(spec.out) / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
 
@@ -58,7 +49,7 @@ class Made:
 
     result: TrainResult
     outcome: Outcome | None
-    importance: Weights
+    memory: Memory | None
 
 
 def _train(spec: PhaseSpec) -> Made:
@@ -67,27 +58,38 @@ def _train(spec: PhaseSpec) -> Made:
         raise InputError(f"run {spec.run}: training needs the directory 'collect', found {sorted(spec.inputs)}")
     gathered = gather(spec, Path(spec.inputs["collect"]), champion.encoder.classes if champion else ())
     if gathered.obstacle:
-        return Made(_result(spec, gathered, None, gathered.obstacle), None, {})
+        return Made(_result(spec, gathered, None, gathered.obstacle), None, None)
     situation = _situation(spec, gathered)
     outcome = strategy_of(spec.policy.train.strategy)(situation, champion) if champion else bootstrap(situation)
     if why := _no_challenger(situation, outcome):
-        return Made(_result(spec, gathered, outcome, why), None, {})
-    return Made(_result(spec, gathered, outcome, None), outcome, _importance(situation, outcome))
+        return Made(_result(spec, gathered, outcome, why), None, None)
+    return Made(_result(spec, gathered, outcome, None), outcome, _memory(situation, outcome))
 
 
 def _champion(directory: Path) -> Champion:
-    encoder = load_encoder(directory)
+    family = family_in(directory)
+    encoder = family.load(directory)
     weights = load_tensors(directory / MODEL)
     try:
-        build(encoder, weights)
+        family.build(encoder, weights, 0.0)
     except RuntimeError as error:
         raise InputError(f"the weights of {directory.name} do not fit its encoder: {error}") from error
-    return Champion(encoder, weights, load_tensors(directory / IMPORTANCE))
+    return Champion(encoder, weights, memory.load(directory))
 
 
 def _situation(spec: PhaseSpec, gathered: Gathered) -> Situation:
-    task = TaskKind(spec.policy.task.kind)
-    return Situation(task, spec.policy.train, metrics_of(task)[0], gathered.classes, gathered.parts)
+    task, policy = spec.policy.task.of, spec.policy
+    return Situation(
+        family_of(policy.base.family),
+        policy.base,
+        task,
+        policy.train,
+        metrics_of(task)[0],
+        gathered.classes,
+        gathered.parts,
+        balance=policy.data.balance,
+        checkpoints=Path(spec.keep) if spec.keep else None,
+    )
 
 
 def _no_challenger(situation: Situation, outcome: Outcome) -> str | None:
@@ -98,24 +100,23 @@ def _no_challenger(situation: Situation, outcome: Outcome) -> str | None:
     return None
 
 
-def _importance(situation: Situation, outcome: Outcome) -> Weights:
-    """Return the carried importance, measured on new and former rows alike."""
+def _memory(situation: Situation, outcome: Outcome) -> Memory:
+    """Return what the next training will know of these weights, measured on new and former rows alike."""
+    kind = kind_of(situation.rules.strategy)
+    if kind == "si" and outcome.path is not None:
+        module = situation.family.build(outcome.encoder, outcome.weights, 0.0)
+        return remember_path(outcome, Flat(module).split(outcome.path))
     samples = join(situation.parts.new, situation.parts.former)
-    rng = np.random.default_rng(situation.rules.seed)
-    chosen = np.sort(rng.permutation(samples.size)[:WITNESSES])
-    rows = rows_of(outcome.encoder, samples.take(chosen))
-    generator = torch.Generator().manual_seed(situation.rules.seed)
-    measured = fisher(build(outcome.encoder, outcome.weights), rows, situation.task, generator)
-    return carry(outcome.importance, measured)
+    return remember(kind, situation, outcome.encoder, outcome.weights, samples, outcome.memory)
 
 
 def _result(spec: PhaseSpec, gathered: Gathered, outcome: Outcome | None, refusal: str | None) -> TrainResult:
-    task = TaskKind(spec.policy.task.kind)
+    task = spec.policy.task.of
     name = spec.policy.train.strategy if spec.champion else "bootstrap"
     said = refusal or _in_words(outcome, metrics_of(task)[0])
     return TrainResult(
         challenger=refusal is None,
-        reason="; ".join((said, *gathered.notes)),
+        reason="; ".join((said, *gathered.notes, *(outcome.notes if outcome else ()))),
         strategy=name,
         metric=metrics_of(task)[0],
         alpha=outcome.chosen.alpha if outcome else 0.0,
@@ -136,7 +137,7 @@ def _in_words(outcome: Outcome | None, metric: str) -> str:
     return f"alpha {chosen.alpha:g}: {metric} {start.new:.4f} to {chosen.new:.4f} on new data{former}"
 
 
-def _write(out: Path, outcome: Outcome, importance: Weights) -> None:
+def _write(out: Path, spec: PhaseSpec, outcome: Outcome, known: Memory) -> None:
     save_tensors(out / MODEL, outcome.weights)
-    save_tensors(out / IMPORTANCE, importance)
-    save_encoder(out, outcome.encoder)
+    memory.save(out, known)
+    family_of(spec.policy.base.family).save(outcome.encoder, out)

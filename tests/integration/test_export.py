@@ -19,10 +19,9 @@ from maintainer.errors import InputError
 from maintainer.export import parity
 from maintainer.export import stage as export_stage
 from maintainer.families import encoder as encoders
-from maintainer.families.encoder import encode
 from maintainer.families.table import read_samples
-from maintainer.families.tabular_mlp import build
-from maintainer.families.weights import MODEL, load_encoder, load_tensors, save_encoder, save_tensors
+from maintainer.families.tabular_mlp import FAMILY
+from maintainer.families.weights import MODEL, load_tensors, save_tensors
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnx
@@ -68,8 +67,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     classes = ("DOWN", "UP") if request.param == CLASSIFICATION else ()
     encoder = encoders.fit(TaskKind(request.param), samples, classes)
     torch.manual_seed(0)
-    weights = {name: 3 * value for name, value in build(encoder).state_dict().items()}
-    save_encoder(home / "train", encoder)
+    weights = {name: 3 * value for name, value in FAMILY.build(encoder).state_dict().items()}
+    FAMILY.save(encoder, home / "train")
     save_tensors(home / "train" / MODEL, weights)
     export_stage.run(spec)
     return home, spec
@@ -113,7 +112,7 @@ def test_the_convention_of_inputs_outputs_and_metadata_is_kept(exported):
     else:
         assert outputs == {"_value": "tensor(double)"}
     assert props["maintainer.version"] == spec.version
-    assert props["maintainer.task"] == spec.policy.task.kind
+    assert props["maintainer.task"] == spec.policy.task.of
     assert json.loads(props["maintainer.schema"])[0] == {"name": "value", "kind": "number"}
 
 
@@ -129,12 +128,11 @@ def test_any_number_of_rows_goes_through(exported, n: int):
 
 def test_the_onnx_answers_are_those_of_torch_in_the_unit_of_the_label(exported):
     home, spec = exported
-    encoder = load_encoder(home / "train")
+    encoder = FAMILY.load(home / "train")
     samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
-    module = build(encoder, load_tensors(home / "train" / MODEL)).eval()
-    coded = encode(encoder, samples)
+    module = FAMILY.build(encoder, load_tensors(home / "train" / MODEL)).eval()
     with torch.no_grad():
-        outputs = module(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)).double().numpy()
+        outputs = module(FAMILY.inputs(encoder, samples)).double().numpy()
     answers = session(home).run(None, samples.numbers | samples.categories)
     if spec.policy.task.kind == CLASSIFICATION:
         assert list(answers[0]) == [encoder.classes[i] for i in outputs.argmax(axis=1)]
@@ -146,12 +144,13 @@ def test_the_onnx_answers_are_those_of_torch_in_the_unit_of_the_label(exported):
 
 def test_a_wrong_weight_in_the_file_shows_in_the_parity(exported):
     home, spec = exported
-    encoder = load_encoder(home / "train")
+    encoder = FAMILY.load(home / "train")
     weights = load_tensors(home / "train" / MODEL)
     weights["layers.1.weight"] = weights["layers.1.weight"] * 1.05
     model = (home / "export" / "model.onnx").read_bytes()
     samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
-    assert parity.compare(model, build(encoder, weights).eval(), encoder, samples, 1).largest > 1e-3
+    original = parity.Original(FAMILY, encoder, FAMILY.build(encoder, weights).eval())
+    assert parity.compare(model, original, samples, 1).largest > 1e-3
 
 
 def test_exporting_twice_gives_the_same_bytes(exported, tmp_path: Path):

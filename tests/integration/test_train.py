@@ -17,12 +17,12 @@ import torch
 from maintainer.domain.phase import PhaseSpec, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.errors import InputError
-from maintainer.families import encoder as encoders
-from maintainer.families import tabular_mlp
+from maintainer.families.labels import targets_of
 from maintainer.families.table import read_samples
-from maintainer.families.tabular_mlp import build
-from maintainer.families.weights import IMPORTANCE, MODEL, load_encoder, load_tensors
+from maintainer.families.tabular_mlp import FAMILY
+from maintainer.families.weights import MODEL, load_tensors
 from maintainer.train import stage
+from maintainer.train.memory import FILE as IMPORTANCE
 
 CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
 FEATURES = {"x": "number", "big": "number", "flat": "number", "gone": "number", "colour": "category"}
@@ -176,16 +176,16 @@ def test_the_frontier_forgets_less_than_finetuning(story, tmp_path: Path):
 def test_the_written_weights_are_the_chosen_point_of_the_frontier(story, tmp_path: Path):
     kind, _, champion, inputs = story
     result = train(tmp_path / "out", policy(kind, forgetting_budget=1.0), inputs, champion)
-    encoder = load_encoder(tmp_path / "out")
+    encoder = FAMILY.load(tmp_path / "out")
     samples = read_samples(inputs / "validation.parquet", policy(kind).task)
-    coded = encoders.encode(encoder, samples)
+    targets = targets_of(encoder, samples)
     with torch.no_grad():
-        module = build(encoder, load_tensors(tmp_path / "out" / MODEL)).eval()
-        outputs = module(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)).numpy()
+        module = FAMILY.build(encoder, load_tensors(tmp_path / "out" / MODEL)).eval()
+        outputs = module(FAMILY.inputs(encoder, samples)).numpy()
     if kind == CLASSIFICATION:
-        found = np.mean(outputs.argmax(axis=1) == coded.targets)
+        found = np.mean(outputs.argmax(axis=1) == targets)
     else:
-        found = np.mean(np.abs(outputs[:, 0] - coded.targets)) * encoder.target_scale
+        found = np.mean(np.abs(outputs[:, 0] - targets)) * encoder.target_scale
     chosen = next(p for p in result.frontier if p.alpha == result.alpha)
     assert found == pytest.approx(chosen.new, rel=1e-5)
 
@@ -327,15 +327,15 @@ def test_a_grown_champion_answers_as_before(tmp_path: Path):
     new = collect(tmp_path / "in", train=world(CLASSIFICATION, 400, 5, edit=move)) / "train.parquet"
     samples = read_samples(new, policy(CLASSIFICATION).task)
     former = read_samples(tmp_path / "first" / "train.parquet", policy(CLASSIFICATION).task)
-    before = load_encoder(champion)
-    after = encoders.grow(before, samples)
+    before = FAMILY.load(champion)
+    after = FAMILY.grow(before, samples, before.classes)
     assert "violet" in after.categories[0].vocabulary
     assert [code.constant for code in after.numbers] == [False] * 4
     weights = load_tensors(champion / MODEL)
-    modules = [build(before, weights), build(after, tabular_mlp.grow(before, after, weights, fill=True))]
+    grown = FAMILY.grow_weights(before, after, weights, fill=True)
+    modules = [FAMILY.build(before, weights), FAMILY.build(after, grown)]
     answers: list[torch.Tensor] = []
     for encoder, module in zip((before, after), modules, strict=True):
-        coded = encoders.encode(encoder, former)
         with torch.no_grad():
-            answers.append(module.eval()(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers)))
+            answers.append(module.eval()(FAMILY.inputs(encoder, former)))
     torch.testing.assert_close(*answers, rtol=1e-5, atol=1e-5)

@@ -1,23 +1,23 @@
 """New weights from new and former data: how the first champion is made, and a reference for all others."""
+
 # torch annotates itself only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 import torch
 
 from maintainer.domain.phase import FrontierPoint
-from maintainer.families import encoder as encoders
-from maintainer.families.encoder import Encoder
+from maintainer.families.family import Weights
 from maintainer.families.table import join
-from maintainer.families.tabular_mlp import Weights, build
 from maintainer.train.exam import Exam, rows_of
 from maintainer.train.recipe import Lesson, Pace, Trained, train
 from maintainer.train.situation import Champion, Outcome, Situation
-from maintainer.train.strategies.start import pace
+from maintainer.train.strategies.start import checkpoint_of, criterion_of, pace
 from maintainer.train.sweep import sweep
 
 EPOCHS, STEPS = 40, 2500  # at least, unless stopped early: there is no champion to start from
@@ -26,36 +26,55 @@ PATIENCE = 8  # it stops after this part of its epochs without a gain
 
 def scratch(situation: Situation, champion: Champion) -> Outcome:
     """Return a challenger with an encoder and weights of its own; the gates judge what it lost."""
-    encoder, weights, exam, tuned = _make(situation)
-    before = Exam(situation, champion.encoder)
+    made = _make(situation)
+    before = Exam(situation, champion.encoder, made.exam.criterion, champion.weights)
 
     def measure(alpha: float) -> tuple[float, float | None]:
-        return exam.points(weights) if alpha else before.points(champion.weights)
+        return made.exam.points(made.weights) if alpha else before.points(champion.weights)
 
     points = sweep(measure, (0.0, 1.0), situation.metric, situation.rules.forgetting_budget)
-    return Outcome(encoder, weights, points, points[1], tuned.epochs, None)
+    return _outcome(made, points, points[1])
 
 
 def bootstrap(situation: Situation) -> Outcome:
     """Return the first champion-to-be."""
-    encoder, weights, exam, tuned = _make(situation)
-    new, former = exam.points(weights)
+    made = _make(situation)
+    new, former = made.exam.points(made.weights)
     point = FrontierPoint(alpha=1.0, new=new, former=former, inside_budget=True)
-    return Outcome(encoder, weights, (point,), point, tuned.epochs, None)
+    return _outcome(made, (point,), point)
 
 
-def _make(situation: Situation) -> tuple[Encoder, Weights, Exam, Trained]:
-    parts, rules = situation.parts, situation.rules
+@dataclass(frozen=True, slots=True)
+class _Made:
+    encoder: Any
+    start: Weights
+    weights: Weights
+    exam: Exam
+    tuned: Trained
+
+
+def _outcome(made: _Made, points: tuple[FrontierPoint, ...], chosen: FrontierPoint) -> Outcome:
+    epochs, path = made.tuned.epochs, made.tuned.path
+    return Outcome(made.encoder, made.weights, points, chosen, epochs, start=made.start, memory=None, path=path)
+
+
+def _make(situation: Situation) -> _Made:
+    parts, rules, family = situation.parts, situation.rules, situation.family
     samples = join(parts.new, parts.former)
-    encoder = encoders.fit(situation.task, samples, situation.classes)
-    exam = Exam(situation, encoder)
+    encoder = family.fit(situation.task, samples, situation.classes, situation.base)
     torch.manual_seed(rules.seed)
-    module = build(encoder, dropout=rules.dropout)
-    lesson = Lesson(situation.task, rows_of(encoder, samples), fresh=parts.new.size)
-    tuned = train(module, lesson, _longer(pace(rules, rules.replay.share), parts.new.size), exam.judge)
-    return encoder, exam.flat.split(tuned.values), exam, tuned
+    module = family.build(encoder, None, rules.dropout)
+    begin = {name: value.detach().clone() for name, value in module.state_dict().items()}
+    exam = Exam(situation, encoder, criterion_of(situation, encoder), begin)
+    rows = rows_of(family, encoder, samples)
+    lesson = Lesson(rows, parts.new.size, exam.criterion, tracked=rules.strategy == "si")
+    longer = _longer(pace(rules, rules.replay.share), parts.new.size, family.pretrained)
+    tuned = train(module, lesson, longer, exam.judge, checkpoint_of(situation, "scratch"))
+    return _Made(encoder, begin, begin | exam.flat.split(tuned.values), exam, tuned)
 
 
-def _longer(wanted: Pace, new: int) -> Pace:
+def _longer(wanted: Pace, new: int, pretrained: bool) -> Pace:
+    if pretrained:
+        return wanted
     epochs = max(wanted.epochs, EPOCHS, ceil(STEPS * wanted.batch / new))
     return replace(wanted, epochs=epochs, patience=max(wanted.patience, ceil(epochs / PATIENCE)))

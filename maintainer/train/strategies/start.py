@@ -1,47 +1,115 @@
-"""What the strategies share: the champion made ready for new data, and the pace of the policy."""
+"""What the strategies share: the champion made ready for new data, the pace of the policy, and a plain tuning."""
+# torch annotates itself only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from maintainer.domain.policy import Train
-from maintainer.families import encoder as encoders
-from maintainer.families import tabular_mlp
-from maintainer.families.encoder import Encoder
+from maintainer.domain.sample import TaskKind
+from maintainer.families.family import Weights
+from maintainer.families.labels import targets_of
 from maintainer.families.table import join
-from maintainer.families.tabular_mlp import TabularMlp, Weights
-from maintainer.train.exam import Exam
-from maintainer.train.importance import MASS
-from maintainer.train.recipe import Pace
-from maintainer.train.situation import Champion, Situation
+from maintainer.train.checkpoint import Checkpoint
+from maintainer.train.exam import Exam, answers_of, rows_of
+from maintainer.train.memory import Kind, Memory
+from maintainer.train.objective import Criterion, Rows
+from maintainer.train.penalty import Penalty, Quadratic
+from maintainer.train.recipe import Lesson, Pace, Trained, train
+from maintainer.train.remember import remember
+from maintainer.train.situation import Champion, Outcome, Situation
+from maintainer.train.sweep import sweep
+
+WITNESSES = 1000  # most former samples that importances of another kind are measured on anew
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The champion with codes for what is new in the data; it answers as before."""
+    """The champion with room for what is new in the data; it answers as before."""
 
-    encoder: Encoder
+    situation: Situation
+    encoder: Any
     weights: Weights
-    importance: Weights
+    memory: Memory
     exam: Exam
+    known: int  # outputs of the champion
+    rows: Rows  # new rows, then former ones
 
-    def module(self, dropout: float) -> TabularMlp:
+    @property
+    def fresh(self) -> int:
+        """Return how many of the rows are new."""
+        return self.situation.parts.new.size
+
+    def module(self, dropout: float) -> nn.Module:
         """Return a module that starts at the champion."""
-        return tabular_mlp.build(self.encoder, self.weights, dropout)
+        return self.situation.family.build(self.encoder, self.weights, dropout)
+
+    def home(self) -> Tensor:
+        """Return the champion's weights that may move, (P,)."""
+        return self.exam.flat.join(self.weights)
+
+    def answers(self) -> Tensor:
+        """Return what the champion answers to each row, (n, outputs it has)."""
+        return answers_of(self.module(0.0), self.rows, self.situation.family.at_once)[:, : self.known]
+
+    def unit(self) -> float:
+        """Return what a nat of a penalty is in the task's loss: 1, or the residual variance for regression."""
+        if self.situation.task is TaskKind.CLASSIFICATION:
+            return 1.0
+        return float((self.answers()[:, 0] - self.rows.targets).var(correction=0).clamp(1e-6, 1.0))
 
 
 def start(situation: Situation, champion: Champion) -> Start:
     """Return the champion grown to the new and the former samples."""
-    before = champion.encoder
-    after = encoders.grow(before, join(situation.parts.new, situation.parts.former))
-    mass = {MASS: champion.importance[MASS]}
-    importance = {name: value for name, value in champion.importance.items() if name != MASS}
+    before, family = champion.encoder, situation.family
+    samples = join(situation.parts.new, situation.parts.former)
+    after = family.grow(before, samples, situation.classes or before.classes)
+    weights = family.grow_weights(before, after, champion.weights, fill=True)
+    criterion = criterion_of(situation, after)
     return Start(
+        situation,
         after,
-        tabular_mlp.grow(before, after, champion.weights, fill=True),
-        tabular_mlp.grow(before, after, importance, fill=False) | mass,
-        Exam(situation, after),
+        weights,
+        _grown(champion.memory, lambda part: family.grow_weights(before, after, part, fill=False)),
+        Exam(situation, after, criterion, weights),
+        before.outputs,
+        rows_of(family, after, samples),
     )
+
+
+def _grown(memory: Memory, grow: Callable[[Weights], Weights]) -> Memory:
+    if memory.kind == "kfac":
+        return memory
+    return Memory(memory.kind, grow(memory.tensors))
+
+
+def criterion_of(situation: Situation, encoder: Any) -> Criterion:
+    """Return the loss a policy asks for, and what each class counts in it."""
+    wanted = situation.rules.loss
+    if wanted == "auto":
+        wanted = "cross-entropy" if situation.task is TaskKind.CLASSIFICATION else "huber"
+    weights = None
+    if situation.balance == "weighted-loss" and situation.task is TaskKind.CLASSIFICATION:
+        weights = balanced(targets_of(encoder, situation.parts.new), encoder.outputs)
+    return Criterion(situation.task, wanted, weights)
+
+
+def balanced(targets: Any, classes: int) -> Tensor:
+    """Return (classes,) weights by the root of the inverse frequency, 1 on average over the samples.
+
+    The root is half-way to equal classes: full weights make few samples of a rare class shout (Mahajan et al. 2018,
+    https://arxiv.org/abs/1805.00932).
+    """
+    counts = np.bincount(targets[targets >= 0], minlength=classes)
+    raw = 1.0 / np.sqrt(np.maximum(counts, 1))
+    return torch.tensor(raw * counts.sum() / max((raw * counts).sum(), 1e-12), dtype=torch.float32)
 
 
 def pace(rules: Train, share: float) -> Pace:
@@ -57,4 +125,72 @@ def pace(rules: Train, share: float) -> Pace:
         weight_decay=rules.optimizer.weight_decay,
         patience=rules.early_stopping.patience,
         seed=rules.seed,
+        optimizer=rules.optimizer.name,
+        schedule=rules.schedule,
+        average=rules.average,
+        clip=rules.clip,
+        accumulate=rules.accumulate,
     )
+
+
+def checkpoint_of(situation: Situation, name: str) -> Checkpoint | None:
+    """Return where the training `name` of a run keeps its place."""
+    if situation.checkpoints is None:
+        return None
+    key = f"{name} {situation.rules.model_dump_json()} {situation.parts.new.size} {situation.parts.former.size}"
+    return Checkpoint(situation.checkpoints / f"{name}.safetensors", key)
+
+
+def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
+    """Return the champion's weights after a lesson; with `rehearsing`, former rows are in each batch."""
+    situation = begin.situation
+    rules = situation.rules
+    judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
+    share = rules.replay.share if rehearsing else 0.0
+    place = checkpoint_of(situation, "tuned")
+    return train(begin.module(rules.dropout), lesson, pace(rules, share), judge, place)
+
+
+def new_only(begin: Start, penalty: Penalty | None = None, home: Tensor | None = None) -> Lesson:
+    """Return the lesson of the new rows alone."""
+    rows = begin.rows.first(begin.fresh)
+    return Lesson(rows, begin.fresh, begin.exam.criterion, penalty=penalty, home=home)
+
+
+def finish(begin: Start, tuned: Trained, notes: tuple[str, ...] = ()) -> Outcome:
+    """Return the tuned weights as the challenger, alpha 1, whatever they forget: the gates judge it."""
+    situation = begin.situation
+    weights = begin.weights | begin.exam.flat.split(tuned.values)
+
+    def measure(alpha: float) -> tuple[float, float | None]:
+        return begin.exam.points(weights) if alpha else begin.exam.points(begin.weights, begin.known)
+
+    points = sweep(measure, (0.0, 1.0), situation.metric, situation.rules.forgetting_budget)
+    return Outcome(
+        begin.encoder,
+        weights,
+        points,
+        points[1],
+        tuned.epochs,
+        start=begin.weights,
+        memory=begin.memory,
+        path=tuned.path,
+        notes=notes,
+    )
+
+
+def memory_of(begin: Start, kind: Kind) -> tuple[Memory | None, tuple[str, ...]]:
+    """Return the champion's importances of one kind; measured anew on former samples where it has another kind."""
+    if begin.memory.kind == kind:
+        return begin.memory, ()
+    former = begin.situation.parts.former
+    if not former.size:
+        note = f"the champion carries importances '{begin.memory.kind}', not '{kind}', and no former sample is left"
+        return None, (f"{note} to measure them on: trained without a penalty",)
+    found = remember(kind, begin.situation, begin.encoder, begin.weights, former, None)
+    return found, (f"importances '{kind}' were measured anew on {min(former.size, WITNESSES)} former samples",)
+
+
+def diagonal(begin: Start, importance: Weights, strength: float) -> Quadratic:
+    """Return strength / 2 sum_i importance_i (theta_i - champion_i)^2."""
+    return Quadratic(begin.home().clone(), begin.exam.flat.join(importance) * strength)

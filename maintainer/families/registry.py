@@ -1,0 +1,30 @@
+"""The families by name, loaded when they are asked for: a table needs no transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from maintainer.errors import InputError
+from maintainer.families.family import Family
+from maintainer.families.weights import ENCODER
+
+
+def family_of(name: str) -> Family:
+    """Return the family a policy names. Raises InputError where there is none of that name."""
+    if name == "tabular-mlp":
+        from maintainer.families.tabular_mlp import FAMILY
+
+        return cast("Family", FAMILY)
+    raise InputError(f"there is no family '{name}'")
+
+
+def family_in(directory: Path) -> Family:
+    """Return the family of a version. Raises InputError where its encoder cannot be read."""
+    path = directory / ENCODER
+    try:
+        told: Any = json.loads(path.read_bytes())
+        return family_of(str(told["family"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path.name} of {directory.name} cannot be read as an encoder: {error!r}") from error
