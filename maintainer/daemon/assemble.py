@@ -83,6 +83,7 @@ class Assembly:
             champion=str(self._version_dir(record, record.champion).absolute()) if record.champion else None,
             out=str(out),
             threads=self.settings.threads,
+            keep=str(artifacts.kept_beside(target)),
         )
         spec_path = run_dir / f"{phase}.json"
         artifacts.write_text(spec_path, spec.model_dump_json(indent=2, by_alias=True) + "\n")
@@ -96,6 +97,7 @@ class Assembly:
         )
         run_job(job, self.stopping)
         artifacts.publish_partial(target)
+        artifacts.drop_kept(target)
 
     def _judged(self, record: RunRecord, phase: Phase) -> Outcome:
         run_dir = self.settings.run_dir(record.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -96,3 +97,15 @@ def default_gates(task: TaskKind) -> tuple[Gate, ...]:
         LatencyGate(kind="latency"),
         SizeGate(kind="size"),
     )
+
+
+def aim(gates: Sequence[Gate], task: TaskKind) -> MetricName:
+    """Return the metric that a challenger is made and chosen for: that of the first superior gate, else the main one.
+
+    Not the calibration error: a constant answer in the proportions of the classes has none.
+    """
+    named: list[MetricName] = [
+        g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current" and g.metric != "ece"
+    ]
+    main: MetricName = "mae" if task is TaskKind.REGRESSION else "accuracy"
+    return named[0] if named else main

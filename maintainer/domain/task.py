@@ -85,6 +85,11 @@ class Task(Section):
     image: Annotated[NotBuilt, only()] = LATER
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """Return what the model sees: column -> its kind."""
+        return {name: feature.type for name, feature in self.features.items()}
+
+    @property
     def of(self) -> TaskKind:
         """Return the kind as the enum that rules match on."""
         return TaskKind(self.kind)

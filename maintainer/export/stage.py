@@ -21,7 +21,7 @@ from maintainer.families.registry import family_in
 from maintainer.families.table import Samples, join, read_samples
 from maintainer.families.weights import MODEL, load_tensors
 
-MOST = 5000  # rows of the holdouts that are compared
+MOST = 2500  # rows of each holdout that are compared
 
 
 def run(spec: PhaseSpec) -> None:
@@ -55,10 +55,9 @@ def _module(family: Family, encoder: Any, source: Path) -> nn.Module:
 
 
 def _content(spec: PhaseSpec, encoder: TableEncoder, module: nn.Module) -> Content:
-    features = {name: feature.type for name, feature in spec.policy.task.features.items()}
-    coded = {code.name: "number" for code in encoder.numbers} | {code.name: "category" for code in encoder.categories}
-    if features != coded:
-        raise InputError(f"the challenger was trained on {coded}, but the policy's features are {features}")
+    features = spec.policy.task.kinds
+    if features != encoder.features:
+        raise InputError(f"the challenger was trained on {encoder.features}, but the policy's features are {features}")
     weights = {name: value.detach().numpy() for name, value in module.state_dict().items()}
     return Content(spec.version, encoder, features, weights)
 
@@ -66,5 +65,5 @@ def _content(spec: PhaseSpec, encoder: TableEncoder, module: nn.Module) -> Conte
 def _holdout(spec: PhaseSpec) -> Samples:
     directory, task = Path(_input(spec, "collect")), spec.policy.task
     names = ("current_holdout.parquet", "reference_holdout.parquet")
-    both = join(*(read_samples(directory / name, task) for name in names))
-    return both.take(np.arange(min(both.size, MOST)))
+    parts = [read_samples(directory / name, task) for name in names]
+    return join(*(part.take(np.arange(min(part.size, MOST))) for part in parts))

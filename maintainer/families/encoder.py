@@ -68,6 +68,11 @@ class TableEncoder(Encoder):
     hidden: tuple[int, ...] = (128, 128)
 
     @property
+    def features(self) -> dict[str, str]:
+        """Return column -> its kind."""
+        return {code.name: "number" for code in self.numbers} | {code.name: "category" for code in self.categories}
+
+    @property
     def width(self) -> int:
         """Return how many numbers a row's numbers become."""
         return 2 * len(self.numbers) + sum(code.ramps for code in self.numbers)

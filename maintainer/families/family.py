@@ -77,6 +77,10 @@ class Family(Protocol):
         """Return whether a new module already knows something, so that a first model needs no longer training."""
         ...
 
+    def features(self, encoder: Any) -> dict[str, str]:
+        """Return what an encoder takes: column -> its kind."""
+        ...
+
     def fit(self, task: TaskKind, samples: Samples, classes: tuple[str, ...], base: Base) -> Any:
         """Return the encoder of samples whose labels are all there."""
         ...

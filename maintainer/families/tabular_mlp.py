@@ -102,6 +102,10 @@ class TabularMlpFamily:
     at_once = 16_384
     pretrained = False
 
+    def features(self, encoder: TableEncoder) -> dict[str, str]:
+        """Return column -> its kind."""
+        return encoder.features
+
     def fit(self, task: TaskKind, samples: Samples, classes: tuple[str, ...], base: Base) -> TableEncoder:
         """Return the encoder of samples whose labels are all there."""
         del base

@@ -13,6 +13,7 @@ from maintainer.domain.model import Manifest
 from maintainer.errors import NotFoundError, StoreError
 
 PARTIAL = ".partial"
+KEPT = ".kept"
 MANIFEST = "manifest.json"
 
 
@@ -47,6 +48,21 @@ def fresh_partial(target: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{partial} cannot be made: {error.strerror or error}") from error
     return partial
+
+
+def kept_beside(target: Path) -> Path:
+    """Return the directory beside `target` that outlives a killed attempt at filling it."""
+    kept = target.with_name(target.name + KEPT)
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{kept} cannot be made: {error.strerror or error}") from error
+    return kept
+
+
+def drop_kept(target: Path) -> None:
+    """Delete what an attempt at `target` kept, now that it is published."""
+    shutil.rmtree(target.with_name(target.name + KEPT), ignore_errors=True)
 
 
 def publish_partial(target: Path) -> None:

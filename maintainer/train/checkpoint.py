@@ -45,13 +45,13 @@ class Progress:
 class Checkpoint:
     """One file, replaced in one rename; `key` names what is trained: a file of another training is no checkpoint."""
 
-    def __init__(self, path: Path, key: str, clock: Callable[[], float] = time.monotonic, every: float = EVERY) -> None:
-        self.path, self.key, self.clock, self.every = path, key, clock, every
+    def __init__(self, path: Path, key: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path, self.key, self.clock = path, key, clock
         self.last = clock()
 
     def due(self) -> bool:
         """Return whether it is time to save again."""
-        return self.clock() - self.last >= self.every
+        return self.clock() - self.last >= EVERY
 
     def save(self, progress: Progress) -> None:
         """Write the file."""

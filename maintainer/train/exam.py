@@ -44,12 +44,13 @@ class Exam:
     """A module of its own to hold any weights against the validation parts."""
 
     def __init__(self, situation: Situation, encoder: Any, criterion: Criterion, weights: Weights | None) -> None:
-        self.task, self.metric, self.encoder = situation.task, situation.metric, encoder
+        self.task, self.metric = situation.task, situation.metric
+        self.encoder = encoder.model_copy(update={"classes": situation.classes or encoder.classes})  # of the labels
         self.criterion, self.at_once = criterion, situation.family.at_once
         self.share = situation.rules.replay.share
-        self.new = rows_of(situation.family, encoder, situation.parts.judge_new)
+        self.new = rows_of(situation.family, self.encoder, situation.parts.judge_new)
         former = situation.parts.judge_former
-        self.former = rows_of(situation.family, encoder, former) if former.size else None
+        self.former = rows_of(situation.family, self.encoder, former) if former.size else None
         self.module = situation.family.build(encoder, weights, 0.0).eval()
         self.flat = Flat(self.module)
 
@@ -78,8 +79,9 @@ class Exam:
 
     def _measure(self, rows: Rows, known: int | None) -> tuple[float, float]:
         outputs = answers_of(self.module, rows, self.at_once)
-        if known is not None and self.task is TaskKind.CLASSIFICATION and known < outputs.shape[1]:
-            outputs = functional.pad(outputs[:, :known], (0, outputs.shape[1] - known), value=NEVER)
+        if self.task is TaskKind.CLASSIFICATION:
+            outputs = outputs[:, :known]
+            outputs = functional.pad(outputs, (0, self.encoder.outputs - outputs.shape[1]), value=NEVER)
         if not bool(torch.isfinite(outputs).all()):
             return float("nan"), float("inf")
         loss = float(self.criterion.losses(outputs, rows.targets).double().mean())

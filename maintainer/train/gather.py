@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from maintainer.domain.sample import TaskKind
 from maintainer.families.table import Samples, read_samples
 from maintainer.train.situation import Parts
 
+NEW_CLASS = 10  # labels from which on a class that the champion does not know is learned
 FEWEST = 20  # labelled samples below which nothing is learned
 TAIL = 0.15  # share of the newest samples that judge where the run has no validation part
 
@@ -40,10 +42,15 @@ def gather(spec: PhaseSpec, directory: Path, known: tuple[str, ...]) -> Gathered
         notes.append(f"{read[0].size - new.size} of {read[0].size} new samples have no usable label")
     parts, classes = Parts(new, former, judge_new, judge_former), ()
     if spec.policy.task.of is TaskKind.CLASSIFICATION:
-        classes = known or spec.classes or spec.policy.task.classes or _classes(new)
+        classes, added = _classes(new, known or spec.classes, spec.policy.task.classes, bootstrap=not spec.champion)
+        if added:
+            notes.append(f"new classes: {', '.join(added)}")
         parts = _only(parts, classes)
         if strangers := sorted(set(new.labels.tolist()) - set(classes)):
-            notes.append(f"{new.size - parts.new.size} new samples of unknown classes {strangers[:5]} were left out")
+            left = new.size - parts.new.size
+            notes.append(
+                f"{left} new samples of classes seen less than {NEW_CLASS} times {strangers[:5]} were left out"
+            )
     if not parts.judge_new.size:
         parts = _tail(parts)
         notes.append("there is no validation part: the newest samples judge")
@@ -51,8 +58,9 @@ def gather(spec: PhaseSpec, directory: Path, known: tuple[str, ...]) -> Gathered
 
 
 def _only(parts: Parts, classes: tuple[str, ...]) -> Parts:
+    kept = frozenset(classes)
     new, former, judge_new, judge_former = (
-        samples.take(np.isin(samples.labels.astype(str), classes))
+        samples.take(np.fromiter((label in kept for label in samples.labels), np.bool_, samples.size))
         for samples in (parts.new, parts.former, parts.judge_new, parts.judge_former)
     )
     return Parts(new, former, judge_new, judge_former)
@@ -64,8 +72,16 @@ def _labelled(samples: Samples) -> NDArray[np.bool_]:
     return np.isfinite(samples.labels.astype(np.float64))
 
 
-def _classes(samples: Samples) -> tuple[str, ...]:
-    return tuple(sorted(set(samples.labels.tolist())))
+def _classes(
+    new: Samples, known: tuple[str, ...], declared: tuple[str, ...], bootstrap: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return all classes, those that are known first, and which of them are new: declared, or seen often enough."""
+    seen = Counter(str(label) for label in new.labels)
+    often = [label for label, count in seen.items() if count >= (1 if bootstrap else NEW_CLASS)]
+    if bootstrap:
+        return known or declared or tuple(sorted(often)), ()
+    added = tuple(sorted({*declared, *often} - set(known)))
+    return known + added, added
 
 
 def _tail(parts: Parts) -> Parts:

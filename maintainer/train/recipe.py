@@ -89,6 +89,8 @@ def train(
 ) -> Trained:
     """Return the weights of the epoch with the lowest judged loss; ends when `patience` epochs brought none.
 
+    An epoch whose loss is no finite number ends it too; without any epoch before it, no epoch is returned.
+
     With a checkpoint, a training that was killed at any step goes on from its last one, and ends in the same bits.
     """
     flat, batches = Flat(module), _Batches(lesson, pace)
@@ -99,6 +101,8 @@ def train(
     while len(memo.records) < pace.epochs and not _over(memo, pace):
         stepper.run(batches, memo, checkpoint)
         judged = judge(stepper.answer)
+        if not (math.isfinite(stepper.mean_loss()) and math.isfinite(judged.loss)):
+            break
         memo = _after(memo, stepper, judged, pace)
         if checkpoint is not None:
             checkpoint.save(stepper.progress(memo))
@@ -106,9 +110,7 @@ def train(
 
 
 def _over(memo: Memo, pace: Pace) -> bool:
-    if not memo.records:
-        return False
-    return memo.since >= max(pace.patience, CALM) or not math.isfinite(memo.records[-1].loss)
+    return memo.since >= max(pace.patience, CALM)
 
 
 def _after(memo: Memo, stepper: _Stepper, judged: Judged, pace: Pace) -> Memo:

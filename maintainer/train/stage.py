@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
-from maintainer.domain.metrics import metrics_of
+from maintainer.domain.gates import aim
 from maintainer.domain.phase import PhaseSpec, TrainResult
+from maintainer.domain.policy import Policy
 from maintainer.errors import InputError
 from maintainer.families.registry import family_in, family_of
 from maintainer.families.table import join
@@ -53,7 +54,7 @@ class Made:
 
 
 def _train(spec: PhaseSpec) -> Made:
-    champion = _champion(Path(spec.champion)) if spec.champion else None
+    champion = _champion(Path(spec.champion), spec.policy) if spec.champion else None
     if "collect" not in spec.inputs:
         raise InputError(f"run {spec.run}: training needs the directory 'collect', found {sorted(spec.inputs)}")
     gathered = gather(spec, Path(spec.inputs["collect"]), champion.encoder.classes if champion else ())
@@ -66,9 +67,14 @@ def _train(spec: PhaseSpec) -> Made:
     return Made(_result(spec, gathered, outcome, None), outcome, _memory(situation, outcome))
 
 
-def _champion(directory: Path) -> Champion:
+def _champion(directory: Path, policy: Policy) -> Champion:
     family = family_in(directory)
     encoder = family.load(directory)
+    if family.name != policy.base.family or family.features(encoder) != policy.task.kinds:
+        raise InputError(
+            f"{directory.name} is a {family.name} of the features {family.features(encoder)}, but the policy now has "
+            f"{policy.base.family} and {policy.task.kinds}: put them back, or bootstrap a model of another name"
+        )
     weights = load_tensors(directory / MODEL)
     try:
         family.build(encoder, weights, 0.0)
@@ -84,7 +90,7 @@ def _situation(spec: PhaseSpec, gathered: Gathered) -> Situation:
         policy.base,
         task,
         policy.train,
-        metrics_of(task)[0],
+        aim(policy.gates, task),
         gathered.classes,
         gathered.parts,
         balance=policy.data.balance,
@@ -93,10 +99,10 @@ def _situation(spec: PhaseSpec, gathered: Gathered) -> Situation:
 
 
 def _no_challenger(situation: Situation, outcome: Outcome) -> str | None:
+    if not outcome.epochs:
+        return "training diverged: the loss is no finite number; a lower learning rate may help"
     if outcome.chosen.alpha == 0:
         return why_not(outcome.points, situation.metric, situation.rules.forgetting_budget)
-    if not all(bool(torch.isfinite(value).all()) for value in outcome.weights.values()):
-        return "training diverged: a weight is not a finite number; a lower learning rate may help"
     return None
 
 
@@ -113,12 +119,12 @@ def _memory(situation: Situation, outcome: Outcome) -> Memory:
 def _result(spec: PhaseSpec, gathered: Gathered, outcome: Outcome | None, refusal: str | None) -> TrainResult:
     task = spec.policy.task.of
     name = spec.policy.train.strategy if spec.champion else "bootstrap"
-    said = refusal or _in_words(outcome, metrics_of(task)[0])
+    said = refusal or _in_words(outcome, aim(spec.policy.gates, task))
     return TrainResult(
         challenger=refusal is None,
         reason="; ".join((said, *gathered.notes, *(outcome.notes if outcome else ()))),
         strategy=name,
-        metric=metrics_of(task)[0],
+        metric=aim(spec.policy.gates, task),
         alpha=outcome.chosen.alpha if outcome else 0.0,
         frontier=outcome.points if outcome else (),
         epochs=outcome.epochs if outcome else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 from maintainer.domain.metrics import lost
 from maintainer.domain.phase import FrontierPoint
@@ -20,7 +21,7 @@ def sweep(
 
     Wortsman et al. 2022 (WiSE-FT), eq. 1, https://arxiv.org/abs/2109.01903. Without former data the budget is met.
     """
-    figures = [(alpha, *measure(alpha)) for alpha in alphas]
+    figures = [(alpha, *measure(alpha)) for alpha in alphas]  # points without a finite figure are left out
     before = figures[0][2]
     return tuple(
         FrontierPoint(
@@ -30,6 +31,7 @@ def sweep(
             inside_budget=former is None or before is None or lost(metric, before, former) <= budget,
         )
         for alpha, new, former in figures
+        if isfinite(new) and (former is None or isfinite(former))
     )
 
 

@@ -21,7 +21,7 @@ from maintainer.families.labels import targets_of
 from maintainer.families.table import read_samples
 from maintainer.families.tabular_mlp import FAMILY
 from maintainer.families.weights import MODEL, load_tensors
-from maintainer.train import stage
+from maintainer.train import checkpoint, stage
 from maintainer.train.memory import FILE as IMPORTANCE
 
 CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
@@ -66,7 +66,9 @@ def collect(home: Path, **parts: pa.Table) -> Path:
     return home
 
 
-def train(home: Path, rules: Policy, inputs: Path, champion: Path | None = None) -> TrainResult:
+def train(
+    home: Path, rules: Policy, inputs: Path, champion: Path | None = None, keep: Path | None = None
+) -> TrainResult:
     home.mkdir(parents=True)
     spec = PhaseSpec(
         phase="train",
@@ -78,6 +80,7 @@ def train(home: Path, rules: Policy, inputs: Path, champion: Path | None = None)
         champion=str(champion) if champion else None,
         out=str(home),
         threads=1,
+        keep=str(keep) if keep else None,
     )
     stage.run(spec)
     return TrainResult.model_validate_json((home / "result.json").read_bytes())
@@ -277,11 +280,11 @@ def test_wild_values_never_reach_the_weights(kind: str, strategy: str, tmp_path:
 
 
 @pytest.mark.usefixtures("brief")
-def test_rows_of_classes_the_champion_does_not_know_are_left_out_and_counted(tmp_path: Path):
+def test_rows_of_a_class_seen_too_seldom_are_left_out_and_counted(tmp_path: Path):
     champion = first(tmp_path, CLASSIFICATION)
 
     def stranger(columns: dict[str, list[object]]) -> None:
-        columns["_label"][:40] = ["SIDEWAYS"] * 40
+        columns["_label"][:9] = ["SIDEWAYS"] * 9
 
     inputs = collect(
         tmp_path / "in",
@@ -289,8 +292,82 @@ def test_rows_of_classes_the_champion_does_not_know_are_left_out_and_counted(tmp
         validation=world(CLASSIFICATION, 100, 4, turned=True, edit=stranger),
     )
     result = train(tmp_path / "out", policy(CLASSIFICATION), inputs, champion)
-    assert "40 new samples of unknown classes ['SIDEWAYS']" in result.reason
+    assert "9 new samples of classes seen less than 10 times ['SIDEWAYS']" in result.reason
     assert result.classes == ("DOWN", "UP")
+
+
+@pytest.mark.parametrize("strategy", ["frontier", "finetune", "der++", "scratch"])
+def test_a_new_class_is_learned_and_the_former_ones_are_kept(strategy: str, tmp_path: Path):
+    champion = first(tmp_path, CLASSIFICATION)
+
+    def sideways(columns: dict[str, list[object]]) -> None:
+        columns["_label"] = ["SIDEWAYS"] * len(columns["_label"])
+        columns["x"] = [5.0 + i % 7 / 10 for i in range(len(columns["x"]))]
+
+    def parts(n: int, seed: int) -> pa.Table:
+        return pa.concat_tables([world(CLASSIFICATION, n, seed), world(CLASSIFICATION, n, seed, edit=sideways)])
+
+    inputs = collect(
+        tmp_path / "in",
+        train=parts(400, 3),
+        validation=parts(150, 4),
+        replay=world(CLASSIFICATION, 400, 1),
+        replay_validation=world(CLASSIFICATION, 300, 2),
+    )
+    result = train(tmp_path / "out", policy(CLASSIFICATION, strategy=strategy), inputs, champion)
+    assert result.challenger and "new classes: SIDEWAYS" in result.reason
+    assert result.classes == ("DOWN", "UP", "SIDEWAYS")
+    before, after = (next(p for p in result.frontier if p.alpha == alpha) for alpha in (0.0, result.alpha))
+    assert before.new < 0.55 and after.new > 0.9
+    assert after.former > before.former - 0.02
+
+
+def test_a_policy_with_other_features_than_the_champion_is_an_input_error(story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    task = policy(kind).task
+    fewer = task.model_copy(update={"features": {k: v for k, v in task.features.items() if k != "flat"}})
+    with pytest.raises(InputError, match="bootstrap a model of another name"):
+        train(tmp_path / "out", policy(kind).model_copy(update={"task": fewer}), inputs, champion)
+
+
+@pytest.mark.parametrize(
+    "strategy", ["l2-sp", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "replay", "der++", "a-gem"]
+)
+def test_every_strategy_learns_and_the_next_run_goes_on_from_it(strategy: str, story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    rules = policy(kind, strategy=strategy, epochs=6)
+    once = train(tmp_path / "a", rules, inputs, champion)
+    start, end = once.frontier
+    assert once.challenger
+    assert end.new != start.new and once.epochs[-1].loss < once.epochs[0].loss
+    again = train(tmp_path / "b", rules, inputs, tmp_path / "a")
+    assert again.challenger and again.frontier[0].new == pytest.approx(end.new, rel=1e-6)
+    assert "measured anew" not in again.reason and "carries no path" not in again.reason
+
+
+def test_a_training_killed_at_any_step_goes_on_to_the_same_bits(story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    kind, _, champion, inputs = story
+    rules = policy(kind, strategy="replay", epochs=4)
+    train(tmp_path / "whole", rules, inputs, champion)
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    stepper = sys.modules["maintainer.train.recipe"]._Stepper
+    step, keep = stepper._step, tmp_path / "keep"
+    keep.mkdir()
+    for deaths, after in enumerate((3, 17, 30)):
+        left = iter(range(after))
+
+        def dying(self, rows, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return step(self, rows)
+
+        monkeypatch.setattr(stepper, "_step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / f"dead{deaths}", rules, inputs, champion, keep)
+    monkeypatch.setattr(stepper, "_step", step)
+    train(tmp_path / "resumed", rules, inputs, champion, keep)
+    for file in (MODEL, IMPORTANCE):
+        assert digest(tmp_path / "whole" / file) == digest(tmp_path / "resumed" / file)
 
 
 def test_a_run_without_validation_part_lets_the_newest_samples_judge(tmp_path: Path):

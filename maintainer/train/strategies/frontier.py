@@ -22,8 +22,8 @@ from maintainer.train.strategies.start import Start, diagonal, finish, learn, me
 from maintainer.train.sweep import ALPHAS, choose, sweep
 
 DISTILL = 0.5  # of a replayed sample's loss, the part that is nearness to the champion's right answer
-PULL = 1.0  # what the penalty counts beside new data, where no former sample may stand for the past
-BACKUP = 0.1  # and where replay does: the penalty then only holds what the replayed samples do not show
+PULL = 1.0  # what the penalty counts beside the loss, where no former sample may stand for the past
+BACKUP = 0.1  # and of the replayed share where some do: it then only holds what those samples do not show
 
 
 def frontier(situation: Situation, champion: Champion) -> Outcome:
@@ -69,11 +69,12 @@ def _teacher(begin: Start) -> Teacher:
 
 def _penalty(begin: Start, rehearsing: bool) -> tuple[Penalty | None, tuple[str, ...]]:
     """Return the anchor: diagonal beside rehearsal, Kronecker-factored where nothing else stands for the past."""
-    share = begin.situation.rules.replay.share
-    if not rehearsing and begin.memory.kind == "kfac":
-        return held(begin, share * PULL)
+    rules = begin.situation.rules
+    strength = rules.strength(rules.replay.share * BACKUP if rehearsing else PULL)
+    if begin.memory.kind == "kfac":
+        return held(begin, strength)
     memory, notes = memory_of(begin, "fisher")
     if memory is None:
         return None, notes
-    strength = share * (BACKUP if rehearsing else PULL) * begin.unit()
+    strength *= begin.unit()
     return diagonal(begin, without(memory.tensors, MASS, per_sample=True), strength), notes

@@ -27,7 +27,7 @@ PATIENCE = 8  # it stops after this part of its epochs without a gain
 def scratch(situation: Situation, champion: Champion) -> Outcome:
     """Return a challenger with an encoder and weights of its own; the gates judge what it lost."""
     made = _make(situation)
-    before = Exam(situation, champion.encoder, made.exam.criterion, champion.weights)
+    before = Exam(situation, champion.encoder, made.exam.criterion, champion.weights)  # it may know fewer classes
 
     def measure(alpha: float) -> tuple[float, float | None]:
         return made.exam.points(made.weights) if alpha else before.points(champion.weights)

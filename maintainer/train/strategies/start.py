@@ -20,7 +20,7 @@ from maintainer.families.table import join
 from maintainer.train.checkpoint import Checkpoint
 from maintainer.train.exam import Exam, answers_of, rows_of
 from maintainer.train.memory import Kind, Memory
-from maintainer.train.objective import Criterion, Rows
+from maintainer.train.objective import DELTA, Criterion, Rows
 from maintainer.train.penalty import Penalty, Quadratic
 from maintainer.train.recipe import Lesson, Pace, Trained, train
 from maintainer.train.remember import remember
@@ -60,10 +60,15 @@ class Start:
         return answers_of(self.module(0.0), self.rows, self.situation.family.at_once)[:, : self.known]
 
     def unit(self) -> float:
-        """Return what a nat of a penalty is in the task's loss: 1, or the residual variance for regression."""
+        """Return what a nat of a penalty is in the task's loss.
+
+        1 for classes. A nat of a Gaussian with the residual variance v is a squared distance of 2 v: v in half squares
+        (mse), v / delta in the middle of the Huber loss.
+        """
         if self.situation.task is TaskKind.CLASSIFICATION:
             return 1.0
-        return float((self.answers()[:, 0] - self.rows.targets).var(correction=0).clamp(1e-6, 1.0))
+        variance = float((self.answers()[:, 0] - self.rows.targets).var(correction=0).clamp(1e-6, 1.0))
+        return variance if self.exam.criterion.loss == "mse" else variance / DELTA
 
 
 def start(situation: Situation, champion: Champion) -> Start:
