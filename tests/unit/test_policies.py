@@ -61,7 +61,7 @@ LINES = [
         "9:9: gates[0].kind is missing; wanted one of parity, superior, non-inferior, negative-flips, latency, size",
     ),
     ("gates: [{kind: slices, worst_loss: 1}]\n", f"9:16: gates[0].kind is 'slices', which {NOT_BUILT}"),
-    ("gates: [{kind: superior, metric: mae}]\n", "9:34: gates[0].metric is 'mae', which is no metric of tabular-cl"),
+    ("gates: [{kind: superior, metric: mae}]\n", "9:34: gates[0].metric is 'mae', which is no metric of classif"),
     ("gates: [{kind: latency, p95_ms: 5}]\n", "9:25: gates[0].p95_ms is not a known key; did you mean 'p95_ms_at_mo"),
     ("sources: [{kind: kafka, brokers: x, topic: y}]\n", f"9:18: sources[0].kind is 'kafka', which {NOT_BUILT}"),
     ("notify: [{kind: webhook}]\n", f"9:1: notify {NOT_BUILT}; leave it out"),

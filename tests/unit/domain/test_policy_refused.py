@@ -78,13 +78,7 @@ UNBUILT = [
     ("data.balance", "oversample"),
     ("data.augment", ["mixup"]),
     ("data.split.by", "stratified"),
-    *(
-        ("train.strategy", name)
-        for name in ("ewc", "online-ewc", "kfac", "si", "mas", "l2-sp", "lwf", "der++", "a-gem")
-    ),
     *(("train.replay.policy", name) for name in ("class-balanced", "herding", "recency", "similar-to-new")),
-    ("train.optimizer.name", "sgd"),
-    ("train.loss", "focal"),
     ("train.unfreeze", "head"),
     ("train.precision", "bf16"),
     ("train.search", {"trials": 20}),
@@ -158,7 +152,7 @@ WRONG = [
     ("task.time", "y", "task.label: is 'y', which is the column of time too"),
     ("task.classes", ["x", "x"], "task.classes.1"),
     ("task.classes", ["x"], "at least two"),
-    ("checks.quality.metrics", ["mae"], "checks.quality.metrics.0: is 'mae', which is no metric of tabular-class"),
+    ("checks.quality.metrics", ["mae"], "checks.quality.metrics.0: is 'mae', which is no metric of classification"),
     ("checks.window", {"min_samples": 500, "max_samples": 400}, "checks.window.min_samples: is 500"),
     ("checks.drift.columns", ["c"], "checks.drift.columns.0: names 'c'"),
     ("checks.drift.columns", "a", "wanted all, or a list"),
