@@ -9,7 +9,7 @@ from pydantic import Field
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.section import Section, designed_kinds
-from maintainer.domain.values import Count, Positive, Share
+from maintainer.domain.values import Count, OpenShare, Positive
 
 MetricName = Literal["accuracy", "f1_macro", "log_loss", "ece", "mae", "rmse", "r2"]
 Confidence = Annotated[float, Field(gt=0.5, lt=1.0, strict=True)]
@@ -54,11 +54,12 @@ class NegativeFlipsGate(GateBase):
     """Few samples that the champion had right are wrong now."""
 
     kind: Literal["negative-flips"] = Field(description="few samples that the champion had right are wrong now")
-    at_most: Share = Field(default=0.02, description="their share of all samples")
-    on: Holdout = Field(default="current", description=ON)
+    at_most: OpenShare = Field(default=0.02, description="a larger share of all samples must be ruled out")
+    on: Holdout = Field(default="reference", description=ON)
     tolerance: Positive = Field(
-        default=0.1, description="regression: an answer is right within this share of the label's interquartile range"
+        default=0.1, description="regression: an answer is right within this share of the spread of the labels"
     )
+    confidence: Confidence = Field(default=0.95, description="of the one-sided upper bound of the share")
 
 
 class LatencyGate(GateBase):

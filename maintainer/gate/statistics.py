@@ -79,6 +79,17 @@ def fewest(share: float, confidence: float) -> int:
     return ceil(log(1 - confidence) / log(1 - share))
 
 
+def fewest_at(rate: float, share: float, confidence: float) -> int:
+    """Return about the n in which hits at this rate exclude a true share as high as `share`, 0 <= rate < share < 1.
+
+    Without a hit it is `fewest`, else where the score test with continuity correction rejects the share.
+    """
+    if rate <= 0:
+        return fewest(share, confidence)
+    z, gap = float(special.ndtri(confidence)), share - rate
+    return ceil(z**2 * share * (1 - share) / gap**2 + 0.5 / gap)
+
+
 @dataclass(frozen=True, slots=True)
 class Resampling:
     """How the bootstrap draws; the same seed gives the same bounds."""
@@ -105,6 +116,17 @@ def bootstrap(terms: Floats, gain: Gain, how: Resampling) -> tuple[float, float]
     tail = special.ndtr(special.stdtrit(blocks - 1, 1 - how.confidence) * sqrt(blocks / (blocks - 1)))
     low, high = np.quantile(gains, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def highest_share(hits: NDArray[np.bool_], how: Resampling) -> float:
+    """Return the upper bound of the true share of hits, one-sided; `hits` is (n,) in time order, n at least 1.
+
+    The exact bound takes samples to be independent, the blocked bootstrap sees hits that come in bursts; the larger
+    counts.
+    """
+    exact = share_at_most(int(hits.sum()), hits.size, how.confidence)
+    _, bursty = bootstrap(hits[:, None].astype(np.float64), lambda means: means[:, 0], how)
+    return min(max(exact, bursty), 1.0)
 
 
 def resampled_means(terms: Floats, block: int, how: Resampling) -> Iterator[Floats]:
