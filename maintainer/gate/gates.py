@@ -15,9 +15,9 @@ import numpy as np
 from maintainer.domain.metrics import REGRESSION
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import (
+    ComparedMetric,
     Gate,
     LatencyGate,
-    MetricName,
     NegativeFlipsGate,
     NonInferiorGate,
     ParityGate,
@@ -209,19 +209,14 @@ def _would_decide(gate: NegativeFlipsGate, rate: float, highest: float, n: int) 
     return f"; about {samples(needed)} would do it at this rate"
 
 
-def trivial_metric(gates: Sequence[Gate], task: TaskKind) -> MetricName:
-    """Return the metric that a first model is judged by: that of the first superior gate, else the task's main one.
-
-    Not the calibration error: a constant answer in the proportions of the classes has none.
-    """
-    named: list[MetricName] = [
-        g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current" and g.metric != "ece"
-    ]
-    main: MetricName = "mae" if task is TaskKind.REGRESSION else "accuracy"
+def trivial_metric(gates: Sequence[Gate], task: TaskKind) -> ComparedMetric:
+    """Return the metric that a first model is judged by: that of the first superior gate, else the task's main one."""
+    named: list[ComparedMetric] = [g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current"]
+    main: ComparedMetric = "mae" if task is TaskKind.REGRESSION else "accuracy"
     return named[0] if named else main
 
 
-def trivial_answer(metric: MetricName, pairs: Pairs) -> Answered:
+def trivial_answer(metric: ComparedMetric, pairs: Pairs) -> Answered:
     """Return the best constant answer to a holdout: its majority class and class shares, its median or its mean."""
     if metric in REGRESSION:
         constant = np.median(pairs.labels) if metric == "mae" else np.mean(pairs.labels)
@@ -231,7 +226,7 @@ def trivial_answer(metric: MetricName, pairs: Pairs) -> Answered:
     return Answered(np.full(pairs.n, int(shares.argmax())), np.broadcast_to(shares, (pairs.n, classes)))
 
 
-def beats_trivial(metric: MetricName, figures: Figures, how: Resampling) -> GateFinding:
+def beats_trivial(metric: ComparedMetric, figures: Figures, how: Resampling) -> GateFinding:
     """Return whether a first model is not worse, beyond chance, than the best constant answer to the current holdout.
 
     There is no champion to protect yet, and the newest part of a drifting history is the hardest: a model that is about
