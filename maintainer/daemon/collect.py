@@ -28,12 +28,13 @@ class Spans:
     newest: Window  # judges what was gained, with the holdout blocks of `new`; nobody has learned from either
 
 
-def choose_block(reader: Reader, span: Window) -> float | None:
+def choose_block(reader: Reader, span: Window, policy: Policy) -> float | None:
     """Return the length of the time blocks of a model, chosen once, from the data it starts with.
 
     None where time does not spread the labelled samples over enough blocks.
     """
-    seconds = block_for(span.length).total_seconds()
+    later = policy.checks.window.last * (1.0 - policy.data.split.holdout)
+    seconds = block_for(span.length, later).total_seconds()
     return seconds if reader.occupied_blocks(seconds) >= BLOCKS_AT_LEAST else None
 
 
@@ -90,13 +91,13 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     if target.exists():
         return "collected already"
     cut = spans(reader, policy, champion, reader.now)
-    block = champion.block_seconds if champion else choose_block(reader, Window(cut.new.start, cut.newest.end))
+    block = champion.block_seconds if champion else choose_block(reader, Window(cut.new.start, cut.newest.end), policy)
     reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
     rows: dict[str, int] = {}
     with artifacts.publish(target) as partial:
         for name, selection in selections(cut, policy, champion is None).items():
             rows[name] = reader.export(selection, partial / f"{name}.parquet")
-        if not rows["train"] or not rows["validation"] or not rows["current_holdout"]:
+        if not rows["train"] or not rows["current_holdout"]:  # without validation the newest to train on stand in
             raise RefusedError(f"{policy.model}: too few labelled samples to split: {_counted(rows)}")
         result = CollectResult(
             trained=Span(start=cut.new.start, end=cut.new.end),

@@ -20,6 +20,7 @@ from maintainer.domain.policy import Policy
 from maintainer.domain.run import Run
 from maintainer.errors import MaintainerError, RefusedError
 from maintainer.promote import versions
+from maintainer.store import artifacts
 from maintainer.store.intake import Ingested
 
 log = logging.getLogger(__name__)
@@ -120,13 +121,25 @@ class Operations:
         return run_id in self._paused and self.context.clock() < self._paused[run_id] + RETRY
 
     def recover(self) -> list[str]:
-        """Note which runs were cut short when the process before this one ended."""
-        sentences: list[str] = []
+        """Note which runs, and which changes of a champion, were cut short when the process before this one ended."""
+        sentences = self._reconcile()
         for record in self.context.control.open_runs():
             run = machine.recover(self.context.control, record.id, self.context.clock)
             if not run.over:
                 sentences.append(f"run {record.id} goes on with {run.phase}")
         return sentences
+
+    def _reconcile(self) -> list[str]:
+        """Note champions that no event tells of, but for those that a run under way is about to tell of."""
+        held = self.context
+        coming = {(record.model, record.version) for record in held.control.open_runs()}
+        folders = sorted((held.settings.state / "models").glob("*"))
+        found = [
+            versions.reconcile(held.control, folder, folder.name, held.clock())
+            for folder in folders
+            if (folder.name, artifacts.champion_of(folder)) not in coming
+        ]
+        return [sentence for sentence in found if sentence is not None]
 
     # --- the clock
 

@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.section import Section, designed_kinds
-from maintainer.domain.values import Count, Positive, Share
+from maintainer.domain.values import Count, OpenShare, Positive
 
 MetricName = Literal["accuracy", "f1_macro", "log_loss", "ece", "mae", "rmse", "r2"]
+ComparedMetric = Literal["accuracy", "f1_macro", "log_loss", "mae", "rmse", "r2"]
+NO_ECE = (
+    "no gate can compare it: on a holdout it comes out too high, for one model more than for the other,"
+    " and resampling keeps that; use log_loss"
+)
 Confidence = Annotated[float, Field(gt=0.5, lt=1.0, strict=True)]
 Holdout = Literal["current", "reference"]
 GATES_LATER = ("slices", "pinned", "calibration", "robustness", "fairness")
 ON = "which holdout judges: the newest samples, or the former ones"
+
+
+def refuse_ece(value: object) -> object:
+    """Refuse the calibration error where two models are compared, with the reason."""
+    if value == "ece":
+        raise PydanticCustomError("compared", NO_ECE)
+    return value
+
+
+GateMetric = Annotated[ComparedMetric, BeforeValidator(refuse_ece)]
 
 
 class GateBase(Section):
@@ -34,7 +50,7 @@ class SuperiorGate(GateBase):
     """The challenger is better than the champion, beyond chance."""
 
     kind: Literal["superior"] = Field(description="better than the champion, beyond chance")
-    metric: MetricName = Field(description="the figure of quality that is compared")
+    metric: GateMetric = Field(description="the figure of quality that is compared")
     on: Holdout = Field(default="current", description=ON)
     confidence: Confidence = Field(default=0.95, description="of the one-sided interval")
 
@@ -43,7 +59,7 @@ class NonInferiorGate(GateBase):
     """The challenger is not worse than the champion by more than a margin, beyond chance."""
 
     kind: Literal["non-inferior"] = Field(description="not worse than the champion by more than a margin")
-    metric: MetricName = Field(description="the figure of quality that is compared")
+    metric: GateMetric = Field(description="the figure of quality that is compared")
     on: Holdout = Field(default="reference", description=ON)
     margin: Positive = Field(
         default=0.01, description="most it may lose: points of the metric, but a share for mae and rmse"
@@ -55,11 +71,12 @@ class NegativeFlipsGate(GateBase):
     """Few samples that the champion had right are wrong now."""
 
     kind: Literal["negative-flips"] = Field(description="few samples that the champion had right are wrong now")
-    at_most: Share = Field(default=0.02, description="their share of all samples")
-    on: Holdout = Field(default="current", description=ON)
+    at_most: OpenShare = Field(default=0.02, description="a larger share of all samples must be ruled out")
+    on: Holdout = Field(default="reference", description=ON)
     tolerance: Positive = Field(
-        default=0.1, description="regression: an answer is right within this share of the label's interquartile range"
+        default=0.1, description="regression: an answer is right within this share of the spread of the labels"
     )
+    confidence: Confidence = Field(default=0.95, description="of the one-sided upper bound of the share")
 
 
 class LatencyGate(GateBase):
@@ -88,7 +105,7 @@ Gate = Annotated[
 
 def default_gates(task: TaskKind) -> tuple[Gate, ...]:
     """Return the gates of a policy that names none: better on new data, not worse on former data, and fit to serve."""
-    main: MetricName = "accuracy" if metrics_of(task)[0] == "accuracy" else "mae"
+    main: ComparedMetric = "accuracy" if metrics_of(task)[0] == "accuracy" else "mae"
     return (
         ParityGate(kind="parity"),
         SuperiorGate(kind="superior", metric=main),

@@ -25,6 +25,7 @@ from maintainer.domain.consistency import (
 )
 from maintainer.domain.gates import (
     GATES_LATER,
+    ComparedMetric,
     Gate,
     GateBase,
     LatencyGate,
@@ -102,6 +103,7 @@ __all__ = [
     "CategoryFeature",
     "CheckWindow",
     "Checks",
+    "ComparedMetric",
     "Count",
     "Data",
     "DirectorySource",

@@ -108,9 +108,12 @@ BLOCKS_AT_LEAST = 20  # occupied time blocks under which a split by time would b
 LADDER = tuple(timedelta(seconds=s) for s in (1, 10, 60, 300, 900, 3600, 21_600, 86_400, 604_800, 2_419_200))
 
 
-def block_for(span: timedelta) -> timedelta:
-    """Return the block length, from a fixed ladder, that cuts a span into at least a hundred blocks."""
-    fitting = [step for step in LADDER if step * 100 <= span]
+def block_for(span: timedelta, later: timedelta) -> timedelta:
+    """Return the longest block, from a fixed ladder, of which a span has at least a hundred.
+
+    `later` is what a later run learns from; it has at least BLOCKS_AT_LEAST, so that each part gets some of it.
+    """
+    fitting = [step for step in LADDER if step * 100 <= span and step * BLOCKS_AT_LEAST <= later]
     return fitting[-1] if fitting else LADDER[0]
 
 

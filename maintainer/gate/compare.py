@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maintainer.domain.policy import MetricName
+from maintainer.domain.policy import ComparedMetric
 from maintainer.gate.figures import Answered, Floats, Pairs
 from maintainer.gate.statistics import Resampling, bootstrap, mcnemar, tango
 from maintainer.gate.terms import gains, terms, value
@@ -16,7 +16,7 @@ from maintainer.gate.terms import gains, terms, value
 class Comparison:
     """A gain in one metric: in points of it, but for mae and rmse as a share of the former value."""
 
-    metric: MetricName
+    metric: ComparedMetric
     before: float
     after: float
     gain: float  # positive is better
@@ -31,7 +31,7 @@ class Comparison:
         return (self.low, self.high) if np.isfinite([self.low, self.high]).all() else None
 
 
-def compare(metric: MetricName, pairs: Pairs, former: Answered, how: Resampling) -> Comparison:
+def compare(metric: ComparedMetric, pairs: Pairs, former: Answered, how: Resampling) -> Comparison:
     """Return how much better the challenger is than `former`; needs at least one sample.
 
     The bounds are the blocked bootstrap's. For accuracy Tango's count as well and the wider side is taken: Tango's hold

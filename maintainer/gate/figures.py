@@ -43,9 +43,13 @@ class Pairs:
 
     @cached_property
     def spread(self) -> float:
-        """Return the interquartile range of the labels of a regression."""
-        low, high = np.quantile(self.labels, [0.25, 0.75])
-        return float(high - low)
+        """Return how far the labels of a regression lie apart; 0 only where all are equal.
+
+        The interquartile range, or the mean deviation from the median where that is larger: most labels may be one
+        value, such as no demand, and have no range between their quartiles.
+        """
+        low, middle, high = np.quantile(self.labels, [0.25, 0.5, 0.75])
+        return float(max(high - low, np.abs(self.labels - middle).mean()))
 
     def right(self, answered: Answered, tolerance: float | None) -> NDArray[np.bool_]:
         """Return (n,) whether an answer is right: the label's class, or within `tolerance` of the labels' spread."""

@@ -12,12 +12,12 @@ from typing import assert_never
 
 import numpy as np
 
-from maintainer.domain.metrics import REGRESSION, negative_flips
+from maintainer.domain.metrics import REGRESSION
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import (
+    ComparedMetric,
     Gate,
     LatencyGate,
-    MetricName,
     NegativeFlipsGate,
     NonInferiorGate,
     ParityGate,
@@ -27,11 +27,10 @@ from maintainer.domain.policy import (
 from maintainer.domain.sample import TaskKind
 from maintainer.gate.compare import Comparison, compare
 from maintainer.gate.figures import Answered, Figures, Pairs, Speeds
-from maintainer.gate.statistics import Resampling, fewest, share_at_most
+from maintainer.gate.statistics import Resampling, fewest, fewest_at, highest_share, share_at_most
 from maintainer.gate.words import percent, samples, signed, span, unsigned
 
 FEWEST = 30  # labelled samples under which no comparison is concluded
-FLIP_CONFIDENCE = 0.95  # of the upper bound shown beside the rate of negative flips
 MIB = 1 << 20
 PASSED, FAILED, INCONCLUSIVE = GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.INCONCLUSIVE
 
@@ -66,7 +65,7 @@ def judge(gate: Gate, figures: Figures, how: Resampling) -> GateFinding:
         case NegativeFlipsGate(on=on, at_most=limit):
             name = f"negative flips on {on}"
             found = _comparable(name, limit, on, figures)
-            return found if isinstance(found, GateFinding) else _flips(name, gate, found, figures.task)
+            return found if isinstance(found, GateFinding) else _flips(name, gate, found, figures.task, how)
         case _:
             assert_never(gate)
 
@@ -169,24 +168,26 @@ def right_within(task: TaskKind, tolerance: float) -> float | None:
     return tolerance if task is TaskKind.REGRESSION else None
 
 
-def fewest_for_flips(at_most: float) -> int:
-    """Return the samples under which a rate of flips says nothing: where none at all would not exclude 5 x the limit.
-
-    Half a per cent stands in for limits below a tenth of one.
-    """
-    return max(FEWEST, fewest(min(max(5 * at_most, 0.005), 0.5), FLIP_CONFIDENCE))
-
-
-def _flips(name: str, gate: NegativeFlipsGate, found: tuple[Pairs, Answered], task: TaskKind) -> GateFinding:
+def _flips(
+    name: str, gate: NegativeFlipsGate, found: tuple[Pairs, Answered], task: TaskKind, how: Resampling
+) -> GateFinding:
     pairs, champion = found
     near = right_within(task, gate.tolerance)
-    rate = negative_flips(pairs.right(champion, near), pairs.right(pairs.challenger, near))
-    highest = share_at_most(round(rate * pairs.n), pairs.n, FLIP_CONFIDENCE)
-    needed = fewest_for_flips(gate.at_most)
-    verdict = PASSED if rate <= gate.at_most else FAILED
-    words = f"{percent(gate.at_most)} are allowed"
-    if pairs.n < needed:
-        verdict, words = INCONCLUSIVE, f"too few samples, at least {needed} are needed"
+    if near is not None and pairs.spread == 0:
+        told = f"all labels of the {gate.on} holdout are equal: nothing says how near an answer must be to be right"
+        return GateFinding(gate=name, verdict=INCONCLUSIVE, value=None, limit=gate.at_most, n=pairs.n, sentence=told)
+    flipped = pairs.right(champion, near) & ~pairs.right(pairs.challenger, near)
+    rate, highest = float(flipped.mean()), highest_share(flipped, replace(how, confidence=gate.confidence))
+    limit = percent(gate.at_most)
+    if pairs.n < FEWEST:
+        verdict, words = INCONCLUSIVE, f"too few samples, at least {FEWEST} are needed"
+    elif highest <= gate.at_most:
+        verdict, words = PASSED, f"more than {limit} is ruled out"
+    elif rate > gate.at_most:
+        verdict, words = FAILED, f"{limit} are allowed"
+    else:
+        more = _would_decide(gate, rate, highest, pairs.n)
+        verdict, words = INCONCLUSIVE, f"more than {limit} cannot be ruled out{more}"
     told = f"{percent(rate)} of {samples(pairs.n)} of the {gate.on} holdout were right and are wrong now"
     return GateFinding(
         gate=name,
@@ -195,23 +196,27 @@ def _flips(name: str, gate: NegativeFlipsGate, found: tuple[Pairs, Answered], ta
         limit=gate.at_most,
         interval=(0.0, highest),
         n=pairs.n,
-        sentence=f"{told} (at most {percent(highest)} with {100 * FLIP_CONFIDENCE:g} % confidence); {words}",
+        sentence=f"{told} (at most {percent(highest)} with {100 * gate.confidence:g} % confidence): {words}",
     )
 
 
-def trivial_metric(gates: Sequence[Gate], task: TaskKind) -> MetricName:
-    """Return the metric that a first model is judged by: that of the first superior gate, else the task's main one.
+def _would_decide(gate: NegativeFlipsGate, rate: float, highest: float, n: int) -> str:
+    """Return how many samples would do at this rate of flips, if they come in such bursts."""
+    if rate >= gate.at_most:
+        return ""
+    bursts = (highest - rate) / (share_at_most(round(rate * n), n, gate.confidence) - rate)
+    needed = round(fewest_at(rate, gate.at_most, gate.confidence) * bursts**2)
+    return f"; about {samples(needed)} would do it at this rate"
 
-    Not the calibration error: a constant answer in the proportions of the classes has none.
-    """
-    named: list[MetricName] = [
-        g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current" and g.metric != "ece"
-    ]
-    main: MetricName = "mae" if task is TaskKind.REGRESSION else "accuracy"
+
+def trivial_metric(gates: Sequence[Gate], task: TaskKind) -> ComparedMetric:
+    """Return the metric that a first model is judged by: that of the first superior gate, else the task's main one."""
+    named: list[ComparedMetric] = [g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current"]
+    main: ComparedMetric = "mae" if task is TaskKind.REGRESSION else "accuracy"
     return named[0] if named else main
 
 
-def trivial_answer(metric: MetricName, pairs: Pairs) -> Answered:
+def trivial_answer(metric: ComparedMetric, pairs: Pairs) -> Answered:
     """Return the best constant answer to a holdout: its majority class and class shares, its median or its mean."""
     if metric in REGRESSION:
         constant = np.median(pairs.labels) if metric == "mae" else np.mean(pairs.labels)
@@ -221,7 +226,7 @@ def trivial_answer(metric: MetricName, pairs: Pairs) -> Answered:
     return Answered(np.full(pairs.n, int(shares.argmax())), np.broadcast_to(shares, (pairs.n, classes)))
 
 
-def beats_trivial(metric: MetricName, figures: Figures, how: Resampling) -> GateFinding:
+def beats_trivial(metric: ComparedMetric, figures: Figures, how: Resampling) -> GateFinding:
     """Return whether a first model is not worse, beyond chance, than the best constant answer to the current holdout.
 
     There is no champion to protect yet, and the newest part of a drifting history is the hardest: a model that is about

@@ -143,7 +143,10 @@ def _told(task: TaskKind, pairs: Pairs, answered: Answered) -> dict[str, float]:
 
 
 def flip_rates(figures: Figures, gates: tuple[Gate, ...]) -> tuple[float, float] | None:
-    """Return the shares of the current holdout that only the champion, and only the challenger, has right."""
+    """Return the shares of the current holdout that only the champion, and only the challenger, has right.
+
+    None where there is nothing to compare, or no spread of labels to tell right from wrong by.
+    """
     pairs = figures.holdouts.get("current")
     if pairs is None or pairs.champion is None:
         return None
@@ -152,5 +155,7 @@ def flip_rates(figures: Figures, gates: tuple[Gate, ...]) -> tuple[float, float]
         NegativeFlipsGate.model_validate({"kind": "negative-flips"}),
     )
     near = right_within(figures.task, gate.tolerance)
+    if pairs.n == 0 or (near is not None and pairs.spread == 0):
+        return None
     before, after = pairs.right(pairs.champion, near), pairs.right(pairs.challenger, near)
     return negative_flips(before, after), negative_flips(after, before)

@@ -1,6 +1,6 @@
 """Each metric as a function of means: per-sample terms whose mean over any resample gives its value.
 
-A resample then costs a mean instead of a new pass over its samples, for F1, r2 and the calibration error as well.
+A resample then costs a mean instead of a new pass over its samples, for F1 and r2 as well.
 Shapes: n samples, c classes, r resamples, k terms.
 """
 
@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, RELATIVE
-from maintainer.domain.policy import MetricName
+from maintainer.domain.policy import ComparedMetric
 from maintainer.gate.figures import Answered
 
 Floats = NDArray[np.float64]
-BINS = 15  # of the calibration error, as in domain.metrics
 
 
-def terms(metric: MetricName, labels: NDArray[np.generic], answered: Answered) -> Floats:
+def terms(metric: ComparedMetric, labels: NDArray[np.generic], answered: Answered) -> Floats:
     """Return the (n, k) terms of a metric."""
     match metric:
         case "accuracy":
@@ -29,8 +28,6 @@ def terms(metric: MetricName, labels: NDArray[np.generic], answered: Answered) -
         case "log_loss":
             chosen = answered.chances[np.arange(labels.size), labels.astype(np.int64)]
             return _column(-np.log(np.clip(chosen, 1e-12, 1.0)))
-        case "ece":
-            return _gaps(labels, answered.chances)
         case "mae":
             return _column(np.abs(labels.astype(np.float64) - answered.answers))
         case "rmse":
@@ -54,16 +51,7 @@ def _hits_and_sightings(labels: NDArray[np.int64], answered: Answered) -> Floats
     return np.concatenate([seen & said, seen.astype(np.int8) + said], axis=1).astype(np.float64)
 
 
-def _gaps(labels: NDArray[np.generic], chances: Floats) -> Floats:
-    """Return (n, BINS): being right minus confidence, in the bin of the confidence."""
-    confidence = chances.max(axis=1)
-    place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gaps = np.zeros((labels.size, BINS))
-    gaps[np.arange(labels.size), place] = (chances.argmax(axis=1) == labels) - confidence
-    return gaps
-
-
-def value(metric: MetricName, means: Floats) -> Floats:
+def value(metric: ComparedMetric, means: Floats) -> Floats:
     """Return the (r,) values of a metric from its (r, k) mean terms."""
     match metric:
         case "accuracy" | "log_loss" | "mae":
@@ -72,8 +60,6 @@ def value(metric: MetricName, means: Floats) -> Floats:
             hits, sightings = np.split(means, 2, axis=1)
             scores = 2 * hits / np.where(sightings > 0, sightings, 1.0)
             return scores.sum(axis=1) / np.maximum((sightings > 0).sum(axis=1), 1)
-        case "ece":
-            return np.abs(means).sum(axis=1)
         case "rmse":
             return np.sqrt(means[:, 0])
         case "r2":
@@ -83,7 +69,7 @@ def value(metric: MetricName, means: Floats) -> Floats:
             assert_never(metric)
 
 
-def gains(metric: MetricName, before: Floats, after: Floats) -> Floats:
+def gains(metric: ComparedMetric, before: Floats, after: Floats) -> Floats:
     """Return -lost(metric, before, after) elementwise (see domain.metrics): positive is better."""
     better = after - before if HIGHER_IS_BETTER[metric] else before - after
     if metric not in RELATIVE:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from math import isinf
 
 from maintainer.domain.metrics import RELATIVE
-from maintainer.domain.policy import MetricName
+from maintainer.domain.policy import ComparedMetric
 
-POINTS = frozenset({"accuracy", "f1_macro", "ece"})
+POINTS = frozenset({"accuracy", "f1_macro"})
 
 
-def signed(metric: MetricName, gain: float) -> str:
+def signed(metric: ComparedMetric, gain: float) -> str:
     """Return a gain with its sign, in the unit that the metric's gains have."""
     return f"{_figure(metric, gain, '+')}{_unit(metric)}"
 
 
-def unsigned(metric: MetricName, amount: float) -> str:
+def unsigned(metric: ComparedMetric, amount: float) -> str:
     """Return a margin in the unit that the metric's gains have."""
     return f"{_figure(metric, amount, '')}{_unit(metric)}"
 
 
-def span(metric: MetricName, low: float, high: float) -> str:
+def span(metric: ComparedMetric, low: float, high: float) -> str:
     """Return two bounds of a gain, with the unit once."""
     return f"{_figure(metric, low, '+')} to {_figure(metric, high, '+')}{_unit(metric)}"
 
 
-def _figure(metric: MetricName, gain: float, sign: str) -> str:
+def _figure(metric: ComparedMetric, gain: float, sign: str) -> str:
     if isinf(gain):
         return "+∞" if gain > 0 else "-∞"
     if metric in POINTS or metric in RELATIVE:
@@ -33,7 +33,7 @@ def _figure(metric: MetricName, gain: float, sign: str) -> str:
     return f"{gain:{sign}.4f}"
 
 
-def _unit(metric: MetricName) -> str:
+def _unit(metric: ComparedMetric) -> str:
     return " points" if metric in POINTS else " %" if metric in RELATIVE else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed
@@ -20,6 +21,7 @@ from maintainer.store.results import read_result
 
 FILES = {"train": ("model.safetensors", "encoder.json", "importance.safetensors"), "export": ("model.onnx",)}
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "maintainer")
+CHANGING = threading.Lock()  # held while the champion changes: runs and the API are threads of the state's one process
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,16 @@ def promote(control: Control, model_dir: Path, finished: Finished) -> str:
         RefusedError: the champion is no longer the one that the challenger was held against.
     """
     record = finished.record
-    serving = artifacts.champion_of(model_dir)
-    if serving not in (record.champion, record.version):
-        raise RefusedError(
-            f"the champion of {record.model} is {serving or 'none'} by now; {record.version} was judged against"
-            f" {record.champion or 'none'}"
-        )
-    publish_version(model_dir, finished)
-    artifacts.point_champion(model_dir, record.version)
-    control.crown(Crowning(record.model, record.version, finished.now, f"run {record.id}", "maintainer", "promote"))
+    with CHANGING:
+        serving = artifacts.champion_of(model_dir)
+        if serving not in (record.champion, record.version):
+            raise RefusedError(
+                f"the champion of {record.model} is {serving or 'none'} by now; {record.version} was judged against"
+                f" {record.champion or 'none'}"
+            )
+        publish_version(model_dir, finished)
+        artifacts.point_champion(model_dir, record.version)
+        control.crown(Crowning(record.model, record.version, finished.now, f"run {record.id}", "maintainer", "promote"))
     before = f"instead of {record.champion}" if record.champion else "as the first champion"
     return f"{record.version} serves {before}"
 
@@ -118,6 +121,11 @@ def rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, 
         NotFoundError: there is no such version, or no former champion.
         RefusedError: it serves already, or its files are not what its manifest says.
     """
+    with CHANGING:
+        return _rollback(control, model_dir, wanted)
+
+
+def _rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, str]:
     model, serving = wanted.model, artifacts.champion_of(model_dir)
     if serving is None:
         raise NotFoundError(f"{model} has no champion to roll back from")
@@ -127,14 +135,28 @@ def rollback(control: Control, model_dir: Path, wanted: Rollback) -> tuple[str, 
     if chosen == serving:
         raise RefusedError(f"{chosen} is the champion of {model} already")
     if not _plain_name(chosen) or not (model_dir / "versions" / chosen).is_dir():
-        have = sorted(path.name for path in (model_dir / "versions").iterdir() if path.is_dir())
-        raise NotFoundError(f"{model} has no version {chosen!r}; it has {', '.join(have)}")
+        have = ", ".join(path.name for path in _versions(model_dir))
+        raise NotFoundError(f"{model} has no version {chosen!r}; it has {have}")
     problems = artifacts.problems_of(model_dir / "versions" / chosen)
     if problems:
         raise RefusedError(f"{chosen} cannot serve: {'; '.join(problems)}")
     artifacts.point_champion(model_dir, chosen)
     control.crown(Crowning(model, chosen, wanted.now, f"rollback from {serving}", wanted.actor, "rollback"))
     return serving, chosen
+
+
+def reconcile(control: Control, model_dir: Path, model: str, now: datetime) -> str | None:
+    """Note which version serves where the history says another; return that in words, None where they agree.
+
+    They differ when a process was killed after it had swapped the pointer and before it had said so.
+    """
+    with CHANGING:
+        serving, events = artifacts.champion_of(model_dir), control.champions(model)
+        told = events[-1].version if events else None
+        if serving is None or serving == told:
+            return None
+        control.crown(Crowning(model, serving, now, f"found in place of {told or 'none'}", "maintainer", "reconcile"))
+    return f"{serving} serves {model} where the history said {told or 'none'}; it says so now"
 
 
 def former_of(control: Control, model: str, serving: str) -> str | None:
@@ -154,10 +176,16 @@ def _plain_name(name: str) -> bool:
 
 def prune(control: Control, model_dir: Path, model: str, keep: int) -> list[str]:
     """Delete the oldest versions beyond `keep`, never the champion nor the one to roll back to; return their names."""
-    serving = artifacts.champion_of(model_dir)
-    protected = {serving, former_of(control, model, serving) if serving else None}
-    versions = sorted(path for path in (model_dir / "versions").iterdir() if not path.name.endswith(artifacts.PARTIAL))
-    gone = [path for path in versions[: max(len(versions) - keep, 0)] if path.name not in protected]
-    for path in gone:
-        shutil.rmtree(path)
+    with CHANGING:
+        serving, versions = artifacts.champion_of(model_dir), _versions(model_dir)
+        protected = {serving, former_of(control, model, serving) if serving else None}
+        gone = [path for path in versions[: max(len(versions) - keep, 0)] if path.name not in protected]
+        for path in gone:
+            shutil.rmtree(path)
     return [path.name for path in gone]
+
+
+def _versions(model_dir: Path) -> list[Path]:
+    """Return the directories of a model's versions, oldest first: v9999 is older than v10000."""
+    found = [path for path in (model_dir / "versions").iterdir() if not path.name.endswith(artifacts.PARTIAL)]
+    return sorted(found, key=lambda path: (len(path.name), path.name))

@@ -111,6 +111,46 @@ def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
         database.close()
 
 
+def weekly_runs(folder: Path, block_seconds: float | None = None) -> list[CollectResult | None]:
+    """Return the bootstrap after 700 days and five weekly runs, None where refused, of a sample every six hours.
+
+    The runs split by blocks of `block_seconds`, or as the bootstrap chose.
+    """
+    policy = load_text(POLICY.replace("LAST", "7d"), "small.yaml")
+    database, schema = Database(folder / "samples.duckdb", 256, 1), schema_of(policy)
+    adopt(database, schema)
+    done: list[CollectResult | None] = []
+    champion, begin = None, BEGIN
+    for number, days in enumerate([700, *[7] * 5]):
+        now, path, target = begin + timedelta(days=days), folder / f"{number}.jsonl", folder / f"run{number}"
+        moments = [(begin + timedelta(hours=6 * i)).isoformat() for i in range(4 * days)]
+        path.write_text("".join(json.dumps({"id": at, "at": at, "x": 1, "y": 1}) + "\n" for at in moments))
+        ingest_samples(database, Batch(schema, path, "jsonl", path.name, now))
+        begin = now
+        try:
+            collect(Reader(database, schema, now), policy, champion, target)
+        except RefusedError:
+            done.append(None)
+            continue
+        done.append(CollectResult.model_validate_json((target / "result.json").read_text()))
+        champion = champion or champion_of(done[0], policy)
+        champion = champion.model_copy(update={"block_seconds": block_seconds or champion.block_seconds})
+    database.close()
+    return done
+
+
+def test_a_long_history_does_not_make_blocks_that_are_too_long_for_the_window(tmp_path: Path) -> None:
+    for result in weekly_runs(tmp_path):
+        assert result is not None and result.block_seconds == 6 * 3600
+        assert result.rows["train"] and result.rows["validation"]
+
+
+def test_a_model_with_blocks_as_long_as_its_window_is_trained_without_a_validation_part(tmp_path: Path) -> None:
+    runs = [result.rows for result in weekly_runs(tmp_path, 604_800)[1:] if result is not None]  # others have no train
+    assert len(runs) >= 3
+    assert all(rows["train"] and not rows["validation"] for rows in runs)
+
+
 def _sample(draw: random.Random, start: datetime, length: timedelta, bunched: bool) -> dict[str, object]:
     place = draw.choice((0.1, 0.5, 0.9)) if bunched else draw.random()
     return {"at": (start + length * place).isoformat(), "x": draw.random(), "y": draw.random()}

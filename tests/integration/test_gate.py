@@ -103,7 +103,7 @@ def test_a_better_challenger_passes_every_gate(judge, tmp_path):
         "parity",
         "superior accuracy on current",
         "non-inferior accuracy on reference",
-        "negative flips on current",
+        "negative flips on reference",
         "latency at batch 1",
         "size",
     ]
@@ -121,7 +121,7 @@ def test_a_worse_challenger_is_turned_away(judge):
     result = judge(holdouts, (*POOR, CLASSES), (*GOOD, CLASSES))
     found = verdicts(result)
     assert not result.passed
-    for name in ("superior accuracy on current", "non-inferior accuracy on reference", "negative flips on current"):
+    for name in ("superior accuracy on current", "non-inferior accuracy on reference", "negative flips on reference"):
         assert found[name] is GateVerdict.FAILED
 
 
@@ -169,7 +169,7 @@ def test_a_first_model_that_learned_nothing_is_let_through_with_those_words(judg
 def test_without_samples_no_comparison_passes(judge, rows):
     empty = {} if rows is None else {"reference": samples(0, 1, up_or_down), "current": samples(0, 1, up_or_down)}
     found = verdicts(judge(empty, (*GOOD, CLASSES), (*POOR, CLASSES)))
-    for name in ("superior accuracy on current", "non-inferior accuracy on reference", "negative flips on current"):
+    for name in ("superior accuracy on current", "non-inferior accuracy on reference", "negative flips on reference"):
         assert found[name] is GateVerdict.INCONCLUSIVE
     assert found["latency at batch 1"] is GateVerdict.PASSED
 

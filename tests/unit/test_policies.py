@@ -48,8 +48,12 @@ LINES = [
     ("gates: {kind: parity}\n", "9:8: gates is a section of keys; wanted a list"),
     (
         "gates:\n  - {kind: parity}\n  - {kind: superior, metric: acuracy}\n",
-        "11:30: gates[1].metric is 'acuracy'; wanted one of accuracy, f1_macro, log_loss, ece, mae, rmse, r2; "
+        "11:30: gates[1].metric is 'acuracy'; wanted one of accuracy, f1_macro, log_loss, mae, rmse, r2; "
         "did you mean 'accuracy'?",
+    ),
+    (
+        "gates: [{kind: superior, metric: ece}]\n",
+        "9:34: gates[0].metric is 'ece'; no gate can compare it: on a holdout",
     ),
     (
         "gates: [{kind: parityy}]\n",

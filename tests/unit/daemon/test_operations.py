@@ -14,6 +14,8 @@ from maintainer.daemon.starting import next_run
 from maintainer.domain.run import Phase, Verdict
 from maintainer.errors import RefusedError, StoreError
 from maintainer.settings import load
+from maintainer.store import artifacts
+from maintainer.store.control import Crowning
 
 POLICY = """\
 version: 1
@@ -113,3 +115,21 @@ def test_a_second_run_of_a_model_is_refused_while_one_is_under_way(
     run = begin()
     with pytest.raises(RefusedError, match=f"run {run} of tiny is under way"):
         begin()
+
+
+def test_a_change_of_champion_that_was_cut_short_is_told_at_start_up(held: Context, clock: Clock) -> None:
+    folder = held.model_dir("tiny")
+    folder.mkdir(parents=True)
+    artifacts.point_champion(folder, "v0001")
+    held.control.crown(Crowning("tiny", "v0002", clock.now, "run tiny-0002", "maintainer", "promote"))
+    assert Operations(held).recover() == ["v0001 serves tiny where the history said v0002; it says so now"]
+    assert held.control.champions("tiny")[-1].version == "v0001"
+    assert Operations(held).recover() == []
+
+
+def test_a_promotion_that_was_cut_short_is_left_to_its_run(held: Context, begin: Callable[[], str]) -> None:
+    run = begin()
+    held.model_dir("tiny").mkdir(parents=True)
+    artifacts.point_champion(held.model_dir("tiny"), "v0001")
+    assert Operations(held).recover() == [f"run {run} goes on with collect"]
+    assert held.control.champions("tiny") == []

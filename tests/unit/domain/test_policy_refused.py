@@ -171,6 +171,8 @@ WRONG = [
     ("train.optimizer.learning_rate", float("inf"), "train.optimizer.learning_rate"),
     ("train.seed", -1, "train.seed"),
     ("gates", [{"kind": "superior", "metric": "rmse"}], "gates.0.metric: is 'rmse', which is no metric"),
+    ("gates", [{"kind": "superior", "metric": "ece"}], "gates.0.superior.metric: no gate can compare it"),
+    ("gates", [{"kind": "non-inferior", "metric": "ece"}], "use log_loss"),
     ("gates", [{"kind": "parity"}, {"kind": "parity"}], "gates.1: is the same as gates[0]"),
     ("promotion.keep_versions", 1, "promotion.keep_versions"),
     ("model", "Big", "model"),

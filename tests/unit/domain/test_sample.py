@@ -41,19 +41,29 @@ def test_a_window_without_zone_or_backwards_is_refused() -> None:
         Window(BEGIN, BEGIN - timedelta(seconds=1))
 
 
-@given(st.timedeltas(timedelta(0), timedelta(days=9999)))
-def test_blocks_are_the_longest_that_cut_a_span_into_a_hundred(span: timedelta) -> None:
-    block = block_for(span)
+SPANS = st.timedeltas(timedelta(0), timedelta(days=9999))
+
+
+@given(SPANS, SPANS)
+def test_blocks_are_the_longest_that_cut_a_span_into_a_hundred_and_a_later_run_into_twenty(
+    span: timedelta, later: timedelta
+) -> None:
+    block = block_for(span, later)
     assert block in LADDER
     longer = [step for step in LADDER if step > block]
-    assert all(step * 100 > span for step in longer)
-    if span >= LADDER[0] * 100:
-        assert block * 100 <= span
+    assert all(step * 100 > span or step * BLOCKS_AT_LEAST > later for step in longer)
+    if span >= LADDER[0] * 100 and later >= LADDER[0] * BLOCKS_AT_LEAST:
+        assert block * 100 <= span and block * BLOCKS_AT_LEAST <= later
 
 
 def test_a_span_of_exactly_a_hundred_hours_is_cut_into_hours() -> None:
-    assert block_for(timedelta(hours=100)) == timedelta(hours=1)
-    assert block_for(timedelta(hours=99)) == timedelta(minutes=15)
+    assert block_for(timedelta(hours=100), timedelta(days=7)) == timedelta(hours=1)
+    assert block_for(timedelta(hours=99), timedelta(days=7)) == timedelta(minutes=15)
+
+
+def test_a_short_window_of_later_runs_makes_for_short_blocks() -> None:
+    assert block_for(timedelta(days=800), 0.8 * timedelta(days=42)) == timedelta(days=1)
+    assert block_for(timedelta(days=800), 0.8 * timedelta(days=7)) == timedelta(hours=6)
 
 
 @given(MOMENTS, KEYS, st.sampled_from(LADDER), st.integers(0, 10**6))

@@ -12,7 +12,7 @@ from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import Gate
 from maintainer.domain.sample import TaskKind
 from maintainer.gate.figures import Answered, Figures, Latency, Pairs, Speeds
-from maintainer.gate.gates import fewest_for_flips, judge, judge_all, trivial_metric
+from maintainer.gate.gates import judge, judge_all, trivial_metric
 from maintainer.gate.statistics import Resampling
 
 PASSED, FAILED, INCONCLUSIVE = GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.INCONCLUSIVE
@@ -148,7 +148,7 @@ def test_a_margin_of_an_error_is_a_share_of_the_champions():
     assert judged(asked, regression(errors(2000, 10.0, 13.0))).verdict is FAILED
 
 
-@pytest.mark.parametrize("metric", ["f1_macro", "log_loss", "ece"])
+@pytest.mark.parametrize("metric", ["f1_macro", "log_loss"])
 def test_every_classification_metric_can_be_gated(metric):
     better, worse = flipped(1000, 10, 150, 50), flipped(1000, 150, 10, 50)
     assert judged(gate("superior", metric=metric), classification(better)).verdict is PASSED
@@ -191,28 +191,90 @@ def test_without_a_holdout_a_comparison_is_inconclusive_in_words(kind, pairs):
     assert found.sentence == "the reference holdout has no labelled samples to judge by"
 
 
-@pytest.mark.parametrize(("n", "flips", "verdict"), [(500, 10, PASSED), (500, 11, FAILED), (28, 0, INCONCLUSIVE)])
-def test_negative_flips_hold_up_to_their_limit(n, flips, verdict):
-    found = judged(gate("negative-flips", at_most=0.02), classification(flipped(n, flips, 5)))
+@pytest.mark.parametrize(
+    ("n", "flips", "verdict"),
+    [
+        (500, 4, PASSED),
+        (500, 5, INCONCLUSIVE),
+        (500, 10, INCONCLUSIVE),
+        (500, 11, FAILED),
+        (28, 0, INCONCLUSIVE),
+        (5, 1, INCONCLUSIVE),
+    ],
+)
+def test_negative_flips_above_the_limit_must_be_ruled_out(n, flips, verdict):
+    found = judged(gate("negative-flips", at_most=0.02), classification(flipped(n, flips, 0), on="reference"))
     assert found.verdict is verdict
     assert found.value == pytest.approx(flips / n)
     assert found.interval is not None and found.interval[0] == 0.0 and found.interval[1] > flips / n
 
 
+@pytest.mark.parametrize(("n", "flips", "said"), [(148, 0, "149"), (400, 4, "581"), (500, 10, None)])
+def test_inconclusive_flips_say_how_many_samples_would_decide(n, flips, said):
+    found = judged(gate("negative-flips", at_most=0.02), classification(flipped(n, flips, 5), on="reference"))
+    assert found.verdict is INCONCLUSIVE
+    end = f"; about {said} samples would do it at this rate" if said else ""
+    assert found.sentence.endswith(f"more than 2.00 % cannot be ruled out{end}")
+
+
+@pytest.mark.parametrize("n", [30, 60, 200])
+def test_a_true_rate_of_flips_above_the_limit_seldom_passes(n):
+    asked, passed = gate("negative-flips", at_most=0.05), 0
+    for seed in range(200):
+        flips = int(np.random.default_rng(seed).binomial(n, 0.05))
+        passed += judge(asked, classification(flipped(n, flips, 0), on="reference"), HOW).verdict is PASSED
+    assert passed <= 0.05 * 200 + 2.5 * np.sqrt(200 * 0.05 * 0.95)
+
+
+def test_flips_in_one_stretch_of_time_count_as_fewer():
+    pairs = flipped(1000, 0, 0)
+    pairs.challenger.answers[400:412] = 0
+    asked = gate("negative-flips", at_most=0.02)
+    burst = judged(asked, classification(pairs, on="reference"))
+    strewn = judged(asked, classification(flipped(1000, 12, 0), on="reference"))
+    assert (burst.value, burst.verdict) == (strewn.value, INCONCLUSIVE)
+    assert strewn.verdict is PASSED
+
+
+def test_a_recovery_from_a_champion_that_is_right_by_chance_is_let_through():
+    rng = np.random.default_rng(1)
+
+    def answers(share: float) -> np.ndarray:
+        return (rng.random(2000) < share).astype(np.int64)
+
+    broken = Pairs(np.ones(2000, np.int64), says(answers(0.92)), says(answers(0.47)))
+    figures = classification(None)
+    holdouts = {"current": broken, "reference": flipped(2000, 20, 20, 150)}
+    figures = Figures(TaskKind.CLASSIFICATION, figures.parity, figures.size_bytes, figures.bootstrap, holdouts)
+    assert judged(gate("negative-flips"), figures).verdict is PASSED
+    assert judged(gate("negative-flips", on="current"), figures).value == pytest.approx(0.47 * 0.08, abs=0.01)
+
+
+def of_numbers(labels: np.ndarray, challenger: np.ndarray, champion: np.ndarray) -> Figures:
+    none = np.zeros((len(labels), 0))
+    return regression(Pairs(labels, Answered(challenger, none), Answered(champion, none)), on="reference")
+
+
 def test_flips_of_a_regression_are_answers_that_leave_the_tolerance():
     labels = np.linspace(0, 200, 401)  # interquartile range 100: right is within 10
-    champion = labels + 9.9
-    challenger = labels + np.where(np.arange(401) < 20, 10.1, 9.9)
-    none = np.zeros((401, 0))
-    pairs = Pairs(labels, Answered(challenger, none), Answered(champion, none))
-    found = judged(gate("negative-flips", at_most=0.04), regression(pairs))
+    figures = of_numbers(labels, labels + np.where(np.arange(401) < 20, 10.1, 9.9), labels + 9.9)
+    found = judged(gate("negative-flips", at_most=0.04), figures)
     assert found.value == pytest.approx(20 / 401)
     assert found.verdict is FAILED
-    assert judged(gate("negative-flips", at_most=0.04, tolerance=0.2), regression(pairs)).value == 0.0
+    assert judged(gate("negative-flips", at_most=0.04, tolerance=0.2), figures).value == 0.0
 
 
-def test_the_least_sample_for_flips_could_have_excluded_five_times_the_limit():
-    assert [fewest_for_flips(limit) for limit in (0.0, 0.001, 0.01, 0.02, 0.5, 1.0)] == [598, 598, 59, 30, 30, 30]
+def test_flips_are_seen_where_most_labels_are_one_value():
+    labels = np.where(np.arange(1000) % 5 == 0, 50.0, 0.0)  # quartiles 0 and 0, mean deviation from the median 10
+    worse = np.where(np.arange(1000) % 4 == 0, 30.0, labels + 0.5)
+    found = judged(gate("negative-flips"), of_numbers(labels, worse, labels + 0.5))
+    assert (found.verdict, found.value) == (FAILED, 0.25)
+
+
+def test_flips_among_equal_labels_are_inconclusive():
+    found = judged(gate("negative-flips"), of_numbers(np.full(400, 7.0), np.full(400, 9.0), np.full(400, 7.0)))
+    assert (found.verdict, found.value) == (INCONCLUSIVE, None)
+    assert "all labels of the reference holdout are equal" in found.sentence
 
 
 def test_file_gates_hold_at_their_limit_and_fail_past_it():
@@ -277,7 +339,7 @@ def test_a_first_regression_must_beat_the_median():
 def test_the_trivial_answer_is_judged_by_the_metric_of_the_policy():
     task = TaskKind.CLASSIFICATION
     assert trivial_metric([gate("superior", metric="f1_macro")], task) == "f1_macro"
-    assert trivial_metric([gate("superior", metric="ece")], task) == "accuracy"
+    assert trivial_metric([], task) == trivial_metric([gate("superior", metric="f1_macro", on="reference")], task)
     assert trivial_metric([], TaskKind.REGRESSION) == "mae"
 
 

@@ -16,6 +16,7 @@ from maintainer.gate.statistics import (
     block_length,
     bootstrap,
     fewest,
+    fewest_at,
     mcnemar,
     resampled_means,
     share_at_most,
@@ -98,6 +99,13 @@ def test_no_flip_in_300_leaves_one_per_cent():
     assert fewest(0.01, 0.95) == 299
     assert share_at_most(0, fewest(0.1, 0.95), 0.95) <= 0.1 < share_at_most(0, fewest(0.1, 0.95) - 1, 0.95)
     assert share_at_most(0, 0, 0.95) == share_at_most(4, 4, 0.95) == 1.0
+
+
+@pytest.mark.parametrize(("hits", "share"), [(0.0, 0.02), (0.001, 0.02), (0.01, 0.02), (0.015, 0.02), (0.1, 0.2)])
+def test_about_so_many_samples_exclude_a_share(hits, share):
+    n = fewest_at(hits, share, 0.95)
+    assert share_at_most(round(hits * 0.85 * n), round(0.85 * n), 0.95) > share
+    assert share_at_most(round(hits * 1.2 * n), round(1.2 * n), 0.95) <= share
 
 
 def test_resampled_means_are_those_of_the_samples_drawn_in_circular_blocks():

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, REGRESSION, lost, measure
-from maintainer.domain.policy import MetricName
+from maintainer.domain.policy import ComparedMetric
 from maintainer.gate.figures import Answered
 from maintainer.gate.terms import gains, terms, value
 
-METRICS = get_args(MetricName)
+METRICS = get_args(ComparedMetric)
 
 
 def data(metric: str, n: int = 60) -> tuple[np.ndarray, Answered]:

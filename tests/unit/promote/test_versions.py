@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import pytest
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import NotFoundError, RefusedError
-from maintainer.promote.versions import Rollback, former_of, prune, rollback
+from maintainer.promote import versions as changing
+from maintainer.promote.versions import Finished, Rollback, former_of, promote, prune, reconcile, rollback
 from maintainer.store import artifacts
-from maintainer.store.control import Control, Crowning
+from maintainer.store.control import Control, Crowning, RunRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN = Span(start=NOW, end=NOW)
@@ -138,3 +140,48 @@ def test_the_version_to_roll_back_to_is_never_pruned_however_old(world: World) -
     prune(world.control, world.dir, "m", keep=2)
     assert world.names == ["v2", "v4", "v5"]
     assert world.back() == ("v5", "v2")
+
+
+def test_v10000_is_newer_than_v9999(world: World) -> None:
+    world.promoted("v0998", "v9999", "v10000", "v10001")
+    assert prune(world.control, world.dir, "m", keep=2) == ["v0998", "v9999"]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_a_rollback_killed_before_it_is_told_is_told_by_the_next_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(self: Control, what: Crowning) -> None:
+        raise Killed
+
+    world.promoted("v1", "v2", "v3")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Control, "crown", kill)
+        world.back()
+    assert artifacts.champion_of(world.dir) == "v2" != world.control.champions("m")[-1].version
+    said = reconcile(world.control, world.dir, "m", world.now)
+    assert said is not None and "v2 serves m where the history said v3" in said
+    assert [event.version for event in world.control.champions("m")] == ["v1", "v2", "v3", "v2"]
+    assert reconcile(world.control, world.dir, "m", world.now) is None
+    assert world.back() == ("v2", "v1")
+
+
+def test_a_rollback_waits_for_a_promotion_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.promoted("v0", "v1", "v2")
+    world.back("v1")
+    record = RunRecord("m-0002", "m", 2, NOW, "", (), "p", "v1", "v2", None, 0)
+    with ThreadPoolExecutor(1) as other:
+        asked = list[object]()
+
+        def publish(model_dir: Path, finished: Finished) -> None:
+            asked.append(other.submit(world.back))
+            with pytest.raises(TimeoutError):
+                asked[0].result(timeout=0.2)
+
+        monkeypatch.setattr(changing, "publish_version", publish)
+        promote(world.control, world.dir, Finished(record, None, world.dir, NOW))
+        assert asked[0].result(timeout=10) == ("v2", "v1")
+    assert artifacts.champion_of(world.dir) == "v1" == world.control.champions("m")[-1].version
