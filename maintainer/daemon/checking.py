@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from maintainer.daemon.context import Context, Profiled
 from maintainer.daemon.reports import report_path
@@ -19,7 +21,7 @@ from maintainer.domain.metrics import metrics_of
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash
 from maintainer.domain.sample import Column, TaskKind, Window
-from maintainer.errors import RefusedError
+from maintainer.errors import RefusedError, StoreError
 from maintainer.monitor.check import Measured, Seen, assemble, quality, requests
 from maintainer.monitor.exchange import DriftReply
 from maintainer.report.check import CheckView, render_check
@@ -28,6 +30,8 @@ from maintainer.store.control import CheckRecord, RunRecord
 from maintainer.store.database import Connection
 from maintainer.store.profile import Sampled, edges, profile, sampled
 from maintainer.store.windows import Reader
+
+log = logging.getLogger(__name__)
 
 EVIDENTLY_ROWS = 5_000  # of each window, for Evidently's own report
 HISTORY = 60  # former checks whose figures a report shows
@@ -206,11 +210,33 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _states(subject: Subject) -> dict[str, TriggerState]:
-    """Return the triggers' states after the last check; a new champion begins with quiet triggers."""
+    """Return the triggers' states after the last check; a new champion begins with quiet triggers.
+
+    So does one whose last check cannot be read: what was kept of it must not keep the next one from being made.
+    """
     last = subject.context.control.checks(subject.policy.model)
-    if not last or EVIDENCE.validate_json(last[0].evidence).version != subject.champion.version:
+    if not last:
         return {}
-    return {finding.trigger: finding.state for finding in FINDINGS.validate_json(last[0].findings)}
+    try:
+        seen, findings = _seen(last[0]), FINDINGS.validate_json(last[0].findings)
+    except (StoreError, ValidationError) as error:
+        log.warning("the triggers of %s begin anew: %s", subject.policy.model, error)
+        return {}
+    if seen.version != subject.champion.version:
+        return {}
+    return {finding.trigger: finding.state for finding in findings}
+
+
+def _seen(record: CheckRecord) -> Evidence:
+    """Return the evidence that was kept of a check.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return EVIDENCE.validate_json(record.evidence)
+    except ValidationError as error:
+        raise StoreError(f"the evidence of check {record.id} cannot be read: {error}") from error
 
 
 def _facts(subject: Subject) -> RunFacts:
@@ -253,7 +279,7 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
     policy = subject.policy
     main = metrics_of(TaskKind(policy.task.kind))[0]
     past = [
-        (record.happened_at, EVIDENCE.validate_json(record.evidence).values)
+        (record.happened_at, _values(record))
         for record in reversed(subject.context.control.checks(policy.model, HISTORY))
         if record.id != checked.id
     ]
@@ -269,10 +295,22 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
     )
 
 
+def _values(record: CheckRecord) -> Mapping[str, float]:
+    """Return the figures of a former check; none where what was kept of it cannot be read."""
+    try:
+        return _seen(record).values
+    except StoreError:
+        return {}
+
+
 def write_evidently_report(context: Context, check_id: str) -> Path:
-    """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
+    """Write Evidently's own report of a check, from bounded samples of its windows; return its path.
+
+    Raises:
+        StoreError: what was kept of the check cannot be read.
+    """
     record = context.control.check(check_id)
-    seen = EVIDENCE.validate_json(record.evidence)
+    seen = _seen(record)
     schema = context.schema(context.policy(record.model))
     reader = Reader(context.database, schema, record.happened_at)
     out = report_path(context.settings, f"{check_id}-evidently").absolute()

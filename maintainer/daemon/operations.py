@@ -43,6 +43,7 @@ class Operations:
         self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
         self._checking = threading.Lock()
         self._recovered = False
+        self.broken: dict[str, str] = {}  # model -> how a defect ended its part of the last tick
 
     @property
     def assembly(self) -> Assembly:
@@ -139,11 +140,23 @@ class Operations:
             if self.context.stopping.is_set():
                 break
             self.context.alive()
-            try:
-                sentences += self.tick_model(self.context.policy(model))
-            except MaintainerError as error:
-                sentences.append(f"{model}: {self.context.said(error)}")
+            sentences += self._tick_alone(model)
         self.context.warm.release_idle(self.context.settings.worker_idle_seconds)
+        return sentences
+
+    def _tick_alone(self, model: str) -> list[str]:
+        """Do everything that is due for one model; whatever goes wrong with it, the others have their turn."""
+        try:
+            sentences = self.tick_model(self.context.policy(model))
+        except MaintainerError as error:
+            sentences = [f"{model}: {self.context.said(error)}"]
+        except Exception as error:  # a defect of ours
+            broke = f"its part of the tick broke: {type(error).__name__}: {' '.join(str(error).split())[:500]}"
+            if self.broken.get(model) != broke:  # what breaks at every tick is logged once
+                log.exception("%s: its part of the tick broke", model)
+            self.broken[model] = broke
+            return [f"{model}: {broke}"]
+        self.broken.pop(model, None)
         return sentences
 
     def tick_model(self, policy: Policy) -> list[str]:

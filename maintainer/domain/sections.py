@@ -14,6 +14,7 @@ from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, desig
 from maintainer.domain.values import GIB, Bytes, Count, Duration, InsidePath, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
+Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
 PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
 
 
@@ -122,8 +123,9 @@ class Drift(Section):
         default=0.1,
         description="a score above it is drift; one number for all, or column -> threshold (0.1 for the others)",
     )
-    weights: dict[str, NotNegative] = Field(
-        default_factory=dict[str, float], description="column -> its weight in drift.share; 1 when absent"
+    weights: dict[str, Weight] = Field(
+        default_factory=dict[str, float],
+        description="column -> its weight in drift.share, at most a million; 1 when absent",
     )
     false_alarms: Annotated[NotBuilt, only()] = LATER
 

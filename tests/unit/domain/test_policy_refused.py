@@ -167,6 +167,7 @@ WRONG = [
     ("checks.drift.threshold", {"c": 0.1}, "checks.drift.threshold.c: names 'c'"),
     ("checks.drift.threshold", 0, "checks.drift.threshold"),
     ("checks.drift.weights", {"c": 1}, "checks.drift.weights.c: names 'c'"),
+    ("checks.drift.weights", {"a": 1e308}, "checks.drift.weights.a"),
     ("data.split", {"validation": 0.5, "holdout": 0.4}, "data.split"),
     ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
     ("train.replay.share", 1.0, "train.replay.share"),
