@@ -25,6 +25,13 @@ class Fault:
 
     path: Path
     message: str
+    word: str = ""  # one that is not known
+    known: tuple[str, ...] = ()  # and those that may have been meant
+
+    @property
+    def hint(self) -> str:
+        """Return `; did you mean 'accuracy'?`; to look through many known words takes its time."""
+        return suggestion(self.word, self.known)
 
 
 def task_faults(task: Task) -> Iterator[Fault]:
@@ -112,22 +119,24 @@ def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
     named += [(("weights", column), column, task.features) for column in drift.weights]
     for path, column, known in named:
         if column not in known:
-            yield Fault(("checks", "drift", *path), f"names '{column}', which is no column; {wanted(column, known)}")
+            message = f"names '{column}', which is no column; {wanted('', known)}"
+            yield Fault(("checks", "drift", *path), message, column, tuple(known))
 
 
 def _metric_faults(path: Path, task: TaskKind, metric: str) -> Iterator[Fault]:
     known = metrics_of(task)
     if metric not in known:
-        yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted(metric, known)}")
+        yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted('', known)}", metric, known)
 
 
 def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
     """Yield gates on metrics of another task, and gates that are there twice."""
+    first: dict[Gate, int] = {}
     for i, gate in enumerate(gates):
         if isinstance(gate, SuperiorGate | NonInferiorGate):
             yield from _metric_faults(("gates", i, "metric"), task, gate.metric)
-        if gate in gates[:i]:
-            yield Fault(("gates", i), f"is the same as gates[{gates.index(gate)}]")
+        if first.setdefault(gate, i) != i:
+            yield Fault(("gates", i), f"is the same as gates[{first[gate]}]")
 
 
 def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
@@ -150,21 +159,21 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
         if trigger.name in names[:i]:
             yield Fault(("triggers", i, "name"), f"is '{trigger.name}', as triggers[{names.index(trigger.name)}] is")
         if trigger.metric not in known:
-            yield Fault(("triggers", i, "metric"), _unknown_evidence(trigger.metric, task, known))
+            yield _unknown_evidence(("triggers", i, "metric"), trigger.metric, task, known)
         elif isinstance(trigger, DropTrigger) and not trigger.metric.startswith("quality."):
             message = f"is '{trigger.metric}'; drop is for quality.<metric> only, wanted above or below"
             yield Fault(("triggers", i, "metric"), message)
         yield from (Fault(("triggers", i, *fault.path), fault.message) for fault in _limit_faults(trigger))
 
 
-def _unknown_evidence(name: str, task: Task, known: tuple[str, ...]) -> str:
+def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
     family, _, last = name.rpartition(".")
     if family in ("drift.score", "drift.missing") and last in task.features:
-        return f"is '{name}', but checks.drift.columns leaves '{last}' out"
+        return Fault(path, f"is '{name}', but checks.drift.columns leaves '{last}' out")
     if family == "quality" and last in metrics_of(task.of):
-        return f"is '{name}', but checks.quality.metrics leaves '{last}' out"
+        return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
-    return f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}{suggestion(name, known)}"
+    return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)
 
 
 def _limit_faults(trigger: Trigger) -> Iterator[Fault]:

@@ -154,6 +154,9 @@ __all__ = [
 ]
 
 
+HINTED = 20  # faults that come with the nearest known word
+
+
 def _inbox(data: dict[str, Any]) -> tuple[DirectorySource, ...]:
     return (DirectorySource(kind="directory", path=f"inbox/{data['model']}"),)
 
@@ -217,15 +220,16 @@ class Policy(Section):
     def parts_fit(self) -> Policy:
         """Refuse parts that do not fit each other, all of them at once."""
         if faults := list(self.faults()):
+            told = [f.message + (f.hint if i < HINTED else "") for i, f in enumerate(faults)]
             raise ValidationError.from_exception_data(
                 "Policy",
                 [
                     InitErrorDetails(
-                        type=PydanticCustomError("fault", "{message}", {"message": fault.message}),
+                        type=PydanticCustomError("fault", "{message}", {"message": message}),
                         loc=fault.path,
                         input=None,
                     )
-                    for fault in faults
+                    for fault, message in zip(faults, told, strict=True)
                 ],
             )
         return self

@@ -52,15 +52,19 @@ def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
 
     Files whose names begin with a dot are left alone. Of two files with one model name neither counts.
     """
-    if not folder.is_dir():
-        return {}, [f"{folder}: is no folder; wanted one with a policy file for each model"]
+    try:
+        paths = _files(folder)
+    except OSError as error:
+        return {}, [f"{folder}: is no folder to be read: {error.strerror}; wanted a policy file for each model in it"]
     loaded: dict[str, list[tuple[File, Policy]]] = {}
     problems: list[str] = []
-    for path in _files(folder):
+    for path in paths:
         try:
             policy = load(path)
         except PolicyError as error:
             problems += error.problems
+        except Exception as error:  # a defect of ours must not keep the other models from their policies
+            problems.append(f"{path}: cannot be judged: {type(error).__name__}: {error}")
         else:
             loaded.setdefault(policy.model, []).append((path, policy))
     for model, both in loaded.items():
@@ -72,10 +76,14 @@ def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
 def marks_of(folder: File) -> frozenset[tuple[str, int, int, int]]:
     """Return name, inode, size in bytes and time of change in ns of each policy file; the same marks, the same text."""
     found: set[tuple[str, int, int, int]] = set()
-    for path in _files(folder) if folder.is_dir() else ():
+    try:
+        paths = _files(folder)
+    except OSError:  # who loads the folder says so
+        return frozenset()
+    for path in paths:
         try:
             mark = path.stat()
-        except FileNotFoundError:  # an editor is just replacing it
+        except OSError:  # an editor is just replacing it, or it leads nowhere: who reads it says so
             continue
         found.add((path.name, mark.st_ino, mark.st_size, mark.st_ctime_ns))
     return frozenset(found)
@@ -115,9 +123,9 @@ def _read(text: str, path: str) -> Node:
 
 def _text(path: File) -> str:
     """Return the text of a file that is small enough to be a policy."""
-    if path.exists() and not path.is_file():
-        raise PolicyError([f"{path}: is no file; wanted a policy file"])
     try:
+        if path.exists() and not path.is_file():
+            raise PolicyError([f"{path}: is no file; wanted a policy file"])
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
@@ -173,11 +181,11 @@ def _set_right(data: dict[str, Any], path: Path) -> None:
         case ("model",):
             data["model"] = "stand-in"
         case ("task", "features", str(name), "[key]"):
-            data["task"]["features"].pop(name)
+            data["task"]["features"].pop(name, None)
         case ("task", "features", str(name), *_) if isinstance(data["task"]["features"], dict):
             data["task"]["features"][name] = {"type": "category"}
         case ("gates" | "triggers" | "sources" | "references" as key, int(i), *_):
-            unique = {"gates": {"mib_at_most": i + 1}, "triggers": {"name": f"stand-in-{i}"}}
+            unique = {"gates": {"mib_at_most": 1e-9 * (i + 1)}, "triggers": {"name": f"stand-in-{i}"}}
             unique["sources"] = {"path": f"stand-in-{i}"}
             data[key][i] = STAND_INS[key] | unique.get(key, {})
         case _:
