@@ -90,7 +90,7 @@ def _repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:
 
 def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
     """Yield sources that read what another one reads."""
-    paths = [source.path.strip("/") for source in sources]
+    paths = [source.path for source in sources]
     for i, path in enumerate(paths):
         if path in paths[:i]:
             yield Fault(("sources", i, "path"), f"is '{path}', which sources[{paths.index(path)}] reads already")

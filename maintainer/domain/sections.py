@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from maintainer.domain.gates import MetricName
 from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
-from maintainer.domain.values import GIB, Bytes, Count, Duration, InsidePath, OpenShare, Positive, Real
+from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
 Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
@@ -34,7 +34,7 @@ class DirectorySource(Section):
     kind: Annotated[Literal["directory"], designed("http", "kafka", "sql", "objects")] = Field(
         description="where samples and labels come from: files dropped into a folder"
     )
-    path: InsidePath = Field(description="the folder, below the state directory, such as inbox/electricity")
+    path: InboxPath = Field(description="the folder, below inbox/ of the state directory, such as inbox/electricity")
     format: Literal["auto", "parquet", "csv", "jsonl"] = Field(
         default="auto", description="auto: by the ending of the name"
     )

@@ -78,11 +78,13 @@ def parse_limit(value: object) -> object:
 
 
 def check_path(value: str) -> str:
-    """Return a relative path that stays inside the folder it is relative to."""
+    """Return a folder below inbox/, written in one way; what was taken in lies in a model's done/ and quarantine/."""
     path = PurePosixPath(value)
-    if not path.parts or path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]|^~", value):
-        raise PydanticCustomError("path", "wanted a path below the state directory, such as inbox/electricity")
-    return value
+    if len(path.parts) < 2 or path.parts[0] != "inbox" or ".." in path.parts or re.search(r"[\\:\x00-\x1f]", value):
+        raise PydanticCustomError("path", "wanted a folder below inbox/, such as inbox/electricity")
+    if {"done", "quarantine"} & set(path.parts[2:]):
+        raise PydanticCustomError("path", "wanted a folder below inbox/ that is not done or quarantine, nor in them")
+    return str(path)
 
 
 Duration = Annotated[
@@ -118,4 +120,4 @@ Limit = Annotated[
 Slug = Annotated[str, Field(pattern=SLUG)]
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=ONE_LINE)]
 FeatureName = Annotated[str, Field(max_length=200, pattern=r"^[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
-InsidePath = Annotated[str, AfterValidator(check_path)]
+InboxPath = Annotated[str, AfterValidator(check_path)]

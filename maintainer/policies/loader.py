@@ -50,7 +50,8 @@ def load_text(text: str, file: str) -> Policy:
 def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
     """Return the policies of a folder by model, and the problems of the files that are not among them.
 
-    Files whose names begin with a dot are left alone. Of two files with one model name neither counts.
+    Files whose names begin with a dot are left alone. Of two files with one model name neither counts, nor of two that
+    read one folder, unless it is the inbox of one of the two models.
     """
     try:
         paths = _files(folder)
@@ -70,7 +71,26 @@ def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
     for model, both in loaded.items():
         for path, _ in both[1:]:
             problems.append(f"{path}: model '{model}' is the model of {both[0][0]} too; wanted one file for each")
-    return {model: both[0][1] for model, both in loaded.items() if len(both) == 1}, problems
+    single = {model: both[0] for model, both in loaded.items() if len(both) == 1}
+    contested = _contested(single)
+    problems += contested.values()
+    return {model: policy for model, (_, policy) in single.items() if model not in contested}, problems
+
+
+def _contested(loaded: dict[str, tuple[File, Policy]]) -> dict[str, str]:
+    """Return the models that read what is another one's or nobody's own, each with its problem."""
+    readers: dict[str, list[str]] = {}
+    for model, (_, policy) in loaded.items():
+        for source in policy.sources:
+            readers.setdefault(source.path, []).append(model)
+    found: dict[str, str] = {}
+    for folder, models in readers.items():
+        for model in models:
+            others = [str(loaded[name][0]) for name in models if name != model]
+            if others and folder != f"inbox/{model}":
+                said = f"sources reads {folder}, which {others[0]} reads too; wanted a folder of its own"
+                found[model] = f"{loaded[model][0]}: {said}"
+    return found
 
 
 def marks_of(folder: File) -> frozenset[tuple[str, int, int, int]]:
@@ -186,7 +206,7 @@ def _set_right(data: dict[str, Any], path: Path) -> None:
             data["task"]["features"][name] = {"type": "category"}
         case ("gates" | "triggers" | "sources" | "references" as key, int(i), *_):
             unique = {"gates": {"mib_at_most": 1e-9 * (i + 1)}, "triggers": {"name": f"stand-in-{i}"}}
-            unique["sources"] = {"path": f"stand-in-{i}"}
+            unique["sources"] = {"path": f"inbox/stand-in-{i}"}
             data[key][i] = STAND_INS[key] | unique.get(key, {})
         case _:
             _leave_out(data, path)

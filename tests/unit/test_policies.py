@@ -328,3 +328,33 @@ def test_no_folder_is_a_problem_not_an_error(tmp_path: Path) -> None:
     assert policies == {}
     assert "is no folder to be read: No such file" in told[0]
     assert marks_of(tmp_path / "none") == frozenset()
+
+
+def test_a_folder_that_two_policies_read_is_the_one_whose_inbox_it_is(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    other = "sources: [{kind: directory, path: inbox/small/}, {kind: directory, path: inbox/other}]\n"
+    (tmp_path / "other.yaml").write_text(SMALL.replace("small", "other") + other)
+    policies, told = load_folder(tmp_path)
+    assert list(policies) == ["small"]
+    said = f"reads inbox/small, which {tmp_path}/small.yaml reads too; wanted a folder of its own"
+    assert told == [f"{tmp_path}/other.yaml: sources {said}"]
+
+
+def test_a_folder_that_is_no_models_own_cannot_be_read_by_two(tmp_path: Path) -> None:
+    for model in "abc":
+        shared = "" if model == "c" else "sources: [{kind: directory, path: inbox/both}]\n"
+        (tmp_path / f"{model}.yaml").write_text(SMALL.replace("small", model) + shared)
+    policies, told = load_folder(tmp_path)
+    assert list(policies) == ["c"]
+    assert len(told) == 2
+
+
+def test_a_model_may_have_the_name_of_a_folder_that_every_inbox_has(tmp_path: Path) -> None:
+    (tmp_path / "done.yaml").write_text(SMALL.replace("small", "done"))
+    policies, told = load_folder(tmp_path)
+    assert (policies["done"].sources[0].path, told) == ("inbox/done", [])
+
+
+def test_the_template_under_another_name_reads_the_inbox_of_that_name() -> None:
+    text = (Path(__file__).parents[2] / "policies" / "template.yaml").read_text(encoding="utf-8")
+    assert load_text(text.replace("model: my-model", "model: churn"), "p").sources[0].path == "inbox/churn"

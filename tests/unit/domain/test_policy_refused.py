@@ -188,7 +188,19 @@ WRONG = [
         ("sources", [{"kind": "directory", "path": path}], "sources.0.path")
         for path in ("/etc", "../x", "inbox/../../x", "", ".", "~/x", "C:\\x", "a\x00b", "file://x")
     ),
-    ("sources", [{"kind": "directory", "path": p} for p in ("in/x", "in/x/")], "sources.1.path"),
+    *(
+        ("sources", [{"kind": "directory", "path": path}], "sources.0.path: wanted a folder below inbox/")
+        for path in ("inbox", "models/m", "./control", "inbox/..", "/inbox/m", "inbox/m\\x", "inbox/m/done", "Inbox/m")
+    ),
+    ("sources", [{"kind": "directory", "path": "inbox/m/quarantine/x"}], "that is not done or quarantine, nor in them"),
+    *(
+        (
+            "sources",
+            [{"kind": "directory", "path": path} for path in ("inbox/x", other)],
+            "sources.1.path: is 'inbox/x'",
+        )
+        for other in ("inbox/x/", "inbox//x", "./inbox/./x")
+    ),
     *(("checks.every", value, "checks.every") for value in ("1", "0d", "-1h", "1.5h", 60, "1y", "99999999999d", "٣d")),
     *(("run.memory", value, "run.memory") for value in ("4GB", "0MiB", 1.5, True, 7, "4 GiB")),
 ]
