@@ -78,8 +78,10 @@ class Subject:
         return self.context.model_dir(self.policy.model) / "versions" / self.champion.version
 
 
-def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
+def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
     """Check a model now, keep what was seen and decided, and write its report.
+
+    A check that is not scheduled starts no run, and the next one does not know of it.
 
     Raises:
         RefusedError: the model has no champion.
@@ -92,8 +94,9 @@ def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
     evidence = gather(subject)
     findings = judge(subject, evidence)
     decision = decide(policy, findings, _facts(subject), now)
-    if decision.start and not may_start:
-        decision = replace(decision, start=False, reason=f"would start a run: {decision.reason}")
+    if not scheduled:
+        reason = f"would start a run: {decision.reason}" if decision.start else decision.reason
+        decision = replace(decision, start=False, reason=reason, scheduled=False)
     return _keep(subject, evidence, findings, decision)
 
 
@@ -210,15 +213,15 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _states(subject: Subject) -> dict[str, TriggerState]:
-    """Return the triggers' states after the last check; a new champion begins with quiet triggers.
+    """Return the triggers' states after the last scheduled check; under a new champion all are quiet again.
 
-    So does one whose last check cannot be read: what was kept of it must not keep the next one from being made.
+    So are they after a check that cannot be read: what was kept of it must not keep the next one from being made.
     """
-    last = subject.context.control.checks(subject.policy.model)
-    if not last:
+    last = subject.context.control.scheduled_check(subject.policy.model)
+    if last is None:
         return {}
     try:
-        seen, findings = _seen(last[0]), FINDINGS.validate_json(last[0].findings)
+        seen, findings = _seen(last), FINDINGS.validate_json(last.findings)
     except (StoreError, ValidationError) as error:
         log.warning("the triggers of %s begin anew: %s", subject.policy.model, error)
         return {}

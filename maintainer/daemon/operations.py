@@ -63,10 +63,10 @@ class Operations:
 
     # --- checks and runs
 
-    def check(self, model: str, may_start: bool = False) -> Checked:
-        """Check a model now; when it may, start the run that its triggers ask for."""
+    def check(self, model: str, scheduled: bool = False) -> Checked:
+        """Check a model now; only a scheduled check starts the run that the triggers ask for, and counts for them."""
         with self._checking:
-            return run_check(self.context, self.context.policy(model), may_start)
+            return run_check(self.context, self.context.policy(model), scheduled)
 
     def evidently_report(self, check_id: str) -> Path:
         """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
@@ -166,18 +166,18 @@ class Operations:
             if not self._rests(record.id):
                 sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
-            checked = self.check(policy.model, may_start=True)
+            checked = self.check(policy.model, scheduled=True)
             sentences.append(f"{policy.model}: {checked.decision.reason}")
             if checked.run_id is not None:
                 sentences += self.drive(checked.run_id)
         return sentences
 
     def next_check(self, policy: Policy) -> datetime:
-        """Return when the next check of a model is due."""
-        last = self.context.control.checks(policy.model)
+        """Return when the next check of a model is due, whatever checks a person asked for since the last."""
+        last = self.context.control.scheduled_check(policy.model)
         start = self.context.champion(policy.model)
         if last:
-            return last[0].happened_at + policy.checks.every
+            return last.happened_at + policy.checks.every
         return start.created_at if start else self.context.clock() + timedelta(days=36500)
 
     # --- the champion

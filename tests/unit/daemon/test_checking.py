@@ -86,7 +86,7 @@ class World:
 
     def check(self, model: str = "tiny", later: timedelta = HOUR, **keys: Any) -> Any:
         self.now += later
-        return run_check(self.context, self.context.policy(model), **({"may_start": True} | keys))
+        return run_check(self.context, self.context.policy(model), **({"scheduled": True} | keys))
 
     def change(self, sql: str) -> None:
         """Change control.db from outside."""
@@ -168,3 +168,45 @@ def test_a_model_that_breaks_leaves_the_others_their_turn_and_is_shown(
     monkeypatch.undo()
     operations.tick()
     assert status.of_model(operations, "bad")["problem"] is None
+
+
+# --- checks that a person asks for
+
+
+def test_checks_that_a_person_asks_for_do_not_put_the_next_scheduled_one_off(begun: World) -> None:
+    operations = Operations(begun.context)
+    begun.check()
+    due = operations.next_check(begun.context.policy("tiny"))
+    for _ in range(3):
+        begun.check(scheduled=False)
+        assert operations.next_check(begun.context.policy("tiny")) == due == BEGAN + HOUR + timedelta(days=1)
+
+
+def test_checks_that_a_person_asks_for_do_not_count_in_m_of_n(world: World) -> None:
+    world.policy(AGED)
+    world.crown()
+    world.check(later=2 * HOUR)
+    for _ in range(5):
+        asked = world.check(scheduled=False)
+        assert asked.findings[0].state.recent == (True, True) and not asked.decision.scheduled
+    assert world.check().findings[0].state.recent == (True, True)
+
+
+def test_a_check_that_a_person_asks_for_shows_the_run_that_it_does_not_start(world: World) -> None:
+    world.policy("[{name: aged, metric: champion.age, above: 1h}]")
+    path = world.home / "policies" / "tiny.yaml"
+    path.write_text(path.read_text().replace("mode: observe", "mode: auto").replace("labels: 1", "labels: 2"))
+    world.context.load_policies()
+    world.crown()
+    world.take_in({"id": "a", "y": 1.0}, {"id": "b", "y": 1.0})
+    asked = world.check(later=2 * HOUR, scheduled=False)
+    assert (asked.decision.start, asked.run_id) == (False, None)
+    assert asked.decision.reason.startswith("would start a run: aged fired")
+    assert world.check().run_id == "tiny-0001"
+
+
+def test_a_check_of_a_former_version_of_the_program_was_scheduled(begun: World) -> None:
+    begun.check()
+    begun.change("""update model_check set decision = replace(decision, ',"scheduled":true', '')""")
+    last = begun.context.control.scheduled_check("tiny")
+    assert last is not None and "scheduled" not in last.decision
