@@ -43,7 +43,7 @@ def assess_all(
     found: list[Finding] = []
     for trigger in policy.triggers:
         finding = assess(trigger, values, states.get(trigger.name, TriggerState()), baseline)
-        state = rearm(finding.state, labels_known, policy.run.needs.labels)
+        state = rearm(trigger, finding.state, labels_known, policy.run.needs.labels)
         news = labels_known - finding.state.labels_at_run
         again = f", fired again after {news} new labels" if state is not finding.state else ""
         found.append(replace(finding, state=state, sentence=finding.sentence + again))
@@ -67,9 +67,12 @@ def assess(
     )
 
 
-def rearm(state: TriggerState, labels_known: int, needed: int) -> TriggerState:
-    """Return a spent trigger fired again, where its last counted check held and enough labels came since its run."""
-    holds = state.recent[-1:] == (True,)
+def rearm(trigger: Trigger, state: TriggerState, labels_known: int, needed: int) -> TriggerState:
+    """Return a spent trigger fired again, where its rule still holds and enough labels came since its run.
+
+    The rule still holds when the last counted check did, and m of the last n.
+    """
+    holds = state.recent[-1:] == (True,) and sum(state.recent) >= trigger.for_[0]
     if state.mode is TriggerMode.SPENT and holds and labels_known - state.labels_at_run >= needed:
         return replace(state, mode=TriggerMode.FIRED)
     return state
