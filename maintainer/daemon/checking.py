@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -213,9 +214,10 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _states(subject: Subject) -> dict[str, TriggerState]:
-    """Return the triggers' states after the last scheduled check; under a new champion all are quiet again.
+    """Return the triggers' states after the last scheduled check.
 
-    So are they after a check that cannot be read: what was kept of it must not keep the next one from being made.
+    A trigger that was defined otherwise then begins anew, under a new champion all do. So do they after a check that
+    cannot be read: what was kept of it must not keep the next one from being made.
     """
     last = subject.context.control.scheduled_check(subject.policy.model)
     if last is None:
@@ -227,7 +229,15 @@ def _states(subject: Subject) -> dict[str, TriggerState]:
         return {}
     if seen.version != subject.champion.version:
         return {}
-    return {finding.trigger: finding.state for finding in findings}
+    same = _same_triggers(subject.policy, subject.context.control.policy(last.policy_hash))
+    return {finding.trigger: finding.state for finding in findings if finding.trigger in same}
+
+
+def _same_triggers(policy: Policy, former: str) -> set[str]:
+    """Return the names of the triggers that are defined as in a kept policy (JSON)."""
+    now = policy.model_dump(mode="json", by_alias=True)["triggers"]
+    before = json.loads(former)["triggers"]
+    return {trigger["name"] for trigger in now if trigger in before}
 
 
 def _seen(record: CheckRecord) -> Evidence:

@@ -210,3 +210,31 @@ def test_a_check_of_a_former_version_of_the_program_was_scheduled(begun: World) 
     begun.change("""update model_check set decision = replace(decision, ',"scheduled":true', '')""")
     last = begun.context.control.scheduled_check("tiny")
     assert last is not None and "scheduled" not in last.decision
+
+
+# --- triggers that a policy defines otherwise
+
+
+def test_a_trigger_that_is_defined_otherwise_begins_anew_and_the_others_go_on(world: World) -> None:
+    kept = "{name: kept, metric: samples.new, below: 5, for: 2 of 9}"
+    world.policy(f"[{kept}, {{name: edited, metric: champion.age, above: 1h, for: 2 of 9}}]")
+    world.crown()
+    for _ in range(3):
+        findings = world.check(later=2 * HOUR).findings
+    assert [finding.state.mode for finding in findings] == ["fired", "fired"]
+    world.policy(f"[{{name: edited, metric: champion.age, above: 2h, for: 2 of 9}}, {kept}]")
+    findings = world.check().findings
+    assert [(f.trigger, f.state.mode, len(f.state.recent)) for f in findings] == [
+        ("edited", "quiet", 1),
+        ("kept", "fired", 4),
+    ]
+
+
+def test_an_edit_elsewhere_in_the_policy_leaves_the_triggers_as_they_are(world: World) -> None:
+    world.policy(AGED)
+    world.crown()
+    world.check(later=2 * HOUR)
+    path = world.home / "policies" / "tiny.yaml"
+    path.write_text(path.read_text() + "train: {epochs: 9}\n")
+    world.context.load_policies()
+    assert world.check().findings[0].state.recent == (True, True)
