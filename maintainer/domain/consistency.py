@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
-from maintainer.domain.metrics import metrics_of
+from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
@@ -99,7 +99,7 @@ def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
 def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
     """Yield metrics of another task, columns that do not exist, and a window that can never be full enough."""
     for i, metric in enumerate(checks.quality.metrics):
-        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric)
+        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric, checked_metrics(task.of))
     window = checks.window
     if window.min_samples > window.max_samples:
         message = f"is {window.min_samples}, which is above max_samples, {window.max_samples}"
@@ -123,8 +123,7 @@ def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
             yield Fault(("checks", "drift", *path), message, column, tuple(known))
 
 
-def _metric_faults(path: Path, task: TaskKind, metric: str) -> Iterator[Fault]:
-    known = metrics_of(task)
+def _metric_faults(path: Path, task: TaskKind, metric: str, known: tuple[str, ...]) -> Iterator[Fault]:
     if metric not in known:
         yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted('', known)}", metric, known)
 
@@ -134,7 +133,7 @@ def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
     first: dict[Gate, int] = {}
     for i, gate in enumerate(gates):
         if isinstance(gate, SuperiorGate | NonInferiorGate):
-            yield from _metric_faults(("gates", i, "metric"), task, gate.metric)
+            yield from _metric_faults(("gates", i, "metric"), task, gate.metric, metrics_of(task))
         if first.setdefault(gate, i) != i:
             yield Fault(("gates", i), f"is the same as gates[{first[gate]}]")
 
@@ -143,9 +142,10 @@ def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
     """Return every evidence name that a check of this model can measure."""
     columns = task.features if checks.drift.columns == "all" else checks.drift.columns
     inputs = [name for name in task.features if name in columns]
+    shared = any(checks.drift.weights.get(name, 1.0) > 0 for name in inputs)
     return (
-        *EVIDENCE,
-        *(f"quality.{metric}" for metric in checks.quality.metrics or metrics_of(task.of)),
+        *(name for name in EVIDENCE if shared or name != "drift.share"),
+        *(f"quality.{metric}" for metric in checks.quality.metrics or checked_metrics(task.of)),
         *(f"drift.score.{name}" for name in inputs),
         *(f"drift.missing.{name}" for name in inputs),
     )
@@ -168,9 +168,11 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
 
 def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
     family, _, last = name.rpartition(".")
+    if name == "drift.share":
+        return Fault(path, "is 'drift.share', but checks.drift leaves no feature with a weight above 0")
     if family in ("drift.score", "drift.missing") and last in task.features:
         return Fault(path, f"is '{name}', but checks.drift.columns leaves '{last}' out")
-    if family == "quality" and last in metrics_of(task.of):
+    if family == "quality" and last in checked_metrics(task.of):
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
     return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from maintainer.domain.gates import MetricName
+from maintainer.domain.metrics import ON_CHANCES
 from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
 from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, OpenShare, Positive, Real
 
@@ -130,10 +130,15 @@ class Drift(Section):
     false_alarms: Annotated[NotBuilt, only()] = LATER
 
 
+QualityName = Annotated[Literal["accuracy", "f1_macro", "mae", "rmse", "r2"], designed(*ON_CHANCES)]
+
+
 class Quality(Section):
     """What is measured against late labels."""
 
-    metrics: tuple[MetricName, ...] = Field(default=(), description="figures of quality; all of the task's when empty")
+    metrics: tuple[QualityName, ...] = Field(
+        default=(), description="figures of quality; when empty all of the task's that need no probabilities"
+    )
     estimate_without_labels: Annotated[NotBuilt, only(False)] = LATER
 
 

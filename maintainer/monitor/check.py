@@ -21,7 +21,6 @@ from maintainer.domain.sample import TaskKind, Window
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
 
 THRESHOLD = 0.1  # of a column that the policy's table of thresholds leaves out; Evidently's default
-ON_ANSWERS = ("accuracy", "f1_macro")  # what classes without probabilities can be measured by
 
 Profiles = Mapping[str, ColumnCounts]  # column -> its counts in one window
 
@@ -108,22 +107,17 @@ def sample_error(rows: int) -> float:
 def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
     """Return the policy's metrics of (n,) answers against (n,) labels: class names, or numbers for regression.
 
-    Answers are classes without probabilities, so only accuracy and f1_macro can be had of them; the others are noted.
     Pairs of numbers with one that is not finite, or beyond LARGEST, are left out, and a note says how many.
     """
-    wanted = policy.checks.quality.metrics or metrics.metrics_of(TaskKind(policy.task.kind))
+    wanted = policy.checks.quality.metrics or metrics.checked_metrics(TaskKind(policy.task.kind))
     if policy.task.kind == TaskKind.REGRESSION:
         return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
-    possible = tuple(name for name in wanted if name in ON_ANSWERS)
-    missing = [name for name in wanted if name not in ON_ANSWERS]
-    asked_for = missing if policy.checks.quality.metrics else []  # the task's defaults are left out silently
-    notes = (f"{', '.join(asked_for)} not measured: logged answers have no probabilities",) if asked_for else ()
     if not labels.size:
-        return Measured((), (*notes, _unlabelled(possible)))
+        return Measured((), (_unlabelled(wanted),))
     texts = np.concatenate([labels.astype(str), answers.astype(str)])
     indices = np.unique(texts, return_inverse=True)[1].reshape(2, -1).astype(np.int64)
     by_name = {"accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
-    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in possible), notes)
+    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in wanted))
 
 
 def _of_numbers(wanted: tuple[str, ...], labels: metrics.Values, answers: metrics.Values) -> Measured:

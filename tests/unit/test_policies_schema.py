@@ -173,10 +173,10 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
             "label": draw(WORDS.filter(lambda word: word.casefold() not in taken)),
             "classes": draw(st.lists(WORDS, min_size=2, unique=True)),
         },
-        "checks": {"every": draw(DURATIONS), "drift": {"weights": {names[0]: draw(st.floats(0, 9))}}},
+        "checks": {"every": draw(DURATIONS), "drift": {"weights": {names[0]: draw(st.floats(0.1, 9))}}},
         "triggers": [
             {"name": "t", **trigger},
-            {"name": "u", "metric": "quality.ece", "drop": draw(st.floats(1e-9, 1))},
+            {"name": "u", "metric": "quality.f1_macro", "drop": draw(st.floats(1e-9, 0.9))},
         ],
         "run": {"memory": f"{draw(st.integers(1, 9999))}MiB", "cooldown": draw(DURATIONS)},
     }

@@ -97,7 +97,7 @@ def test_above_and_below_never_hold_together(value: float, limit: float) -> None
     [
         ("accuracy", 0.9, 0.85, 0.05),
         ("accuracy", 0.9, 0.95, -0.05),
-        ("log_loss", 0.3, 0.4, 0.1),
+        ("f1_macro", 0.8, 0.7, 0.1),
         ("mae", 40.0, 50.0, 0.25),
         ("r2", 0.8, 0.7, 0.1),
     ],

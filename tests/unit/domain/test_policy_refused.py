@@ -65,11 +65,13 @@ UNBUILT = [
     ("checks.drift.method", "mannw"),
     ("checks.drift.method", {"a": "TVD"}),
     ("checks.drift.false_alarms", {"at_most": 1, "per": "30d"}),
+    ("checks.quality.metrics", ["accuracy", "ece"]),
+    ("checks.quality.metrics", ["log_loss"]),
     ("checks.quality.estimate_without_labels", True),
     ("checks.contract", {"quarantine_share_above": 0.05}),
     *(
         ("triggers", [{"name": "t", "metric": metric, "above": 1}])
-        for metric in ("drift.multivariate", "estimated.accuracy", "fairness.parity.b")
+        for metric in ("drift.multivariate", "estimated.accuracy", "fairness.parity.b", "quality.ece", "quality.log_loss")
     ),
     ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
     ("data.deduplicate", True),
@@ -220,8 +222,8 @@ TRIGGERS = [
     ({"metric": "drift.share", "drop": 0.3}, "drop is for quality.<metric> only"),
     ({"metric": "drift.share", "above": 30}, "is a share, wanted 0 to 1"),
     ({"metric": "drift.prediction", "above": 0.3, "clear_below": 0.4}, "clear_below: is 0.4, which is above the limit"),
-    ({"metric": "quality.ece", "below": 0.3, "clear_above": 0.2}, "clear_above: is 0.2, which is below the limit"),
-    ({"metric": "quality.ece", "drop": 0.1, "clear_below": 0.2}, "clear_below: is 0.2, which is above the limit"),
+    ({"metric": "quality.f1_macro", "below": 0.3, "clear_above": 0.2}, "clear_above: is 0.2, which is below the limit"),
+    ({"metric": "quality.f1_macro", "drop": 0.1, "clear_below": 0.2}, "clear_below: is 0.2, which is above the limit"),
     ({"metric": "drift.share"}, "exactly one of the limits"),
     ({"metric": "drift.share", "above": 0.3, "below": 0.1}, "exactly one of the limits"),
     ({"metric": "drift.share", "above": 0.3, "for": "5 of 3"}, "wanted 'm of n'"),
@@ -248,7 +250,7 @@ def test_every_evidence_name_of_the_task_can_be_triggered_on(metric: str) -> Non
 
 
 def test_evidence_that_the_checks_leave_out_cannot_be_triggered_on() -> None:
-    checks = {"drift": {"columns": ["b"]}, "quality": {"metrics": ["ece"]}}
+    checks = {"drift": {"columns": ["b"]}, "quality": {"metrics": ["f1_macro"]}}
     triggers = [
         {"name": "s", "metric": "drift.score.a", "above": 0.3},
         {"name": "t", "metric": "quality.accuracy", "drop": 0.1},
@@ -257,6 +259,17 @@ def test_evidence_that_the_checks_leave_out_cannot_be_triggered_on() -> None:
         "triggers.0.metric: is 'drift.score.a', but checks.drift.columns leaves 'a' out",
         "triggers.1.metric: is 'quality.accuracy', but checks.quality.metrics leaves 'accuracy' out",
     ]
+
+
+@pytest.mark.parametrize(
+    "drift", [{"weights": {"a": 0, "b": 0.0}}, {"columns": ["b"], "weights": {"b": 0}}, {"columns": ["prediction"]}]
+)
+def test_a_share_of_no_column_with_a_weight_cannot_be_triggered_on(drift: Document) -> None:
+    triggers = [{"name": "t", "metric": "drift.share", "above": 0.3}]
+    assert messages(document(checks={"drift": drift}, triggers=triggers)) == [
+        "triggers.0.metric: is 'drift.share', but checks.drift leaves no feature with a weight above 0"
+    ]
+    assert messages(document(checks={"drift": drift | {"columns": "all", "weights": {"a": 0}}}, triggers=triggers)) == []
 
 
 def test_faults_between_parts_are_all_told_at_once() -> None:
