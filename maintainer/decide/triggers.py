@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import isnan
 from typing import assert_never
 
@@ -17,6 +18,7 @@ from maintainer.domain.evidence import Finding, TriggerMode, TriggerState
 from maintainer.domain.metrics import lost
 from maintainer.domain.policy import AboveTrigger, BelowTrigger, DropTrigger, Policy, Trigger
 from maintainer.domain.triggers import SPANS
+from maintainer.domain.values import figure_of
 
 DAY = 86_400.0  # seconds
 
@@ -89,9 +91,10 @@ def _measure(trigger: Trigger, values: Mapping[str, float], baseline: Mapping[st
     value = _known(values.get(trigger.metric))
     match trigger:
         case AboveTrigger(above=limit, clear_below=clear):
-            return _upward(value, limit, clear, "above")
-        case BelowTrigger(below=limit, clear_above=clear):
-            past = limit if clear is None else clear
+            return _upward(value, figure_of(limit), clear, "above")
+        case BelowTrigger(clear_above=clear):
+            limit = figure_of(trigger.below)
+            past = limit if clear is None else figure_of(clear)
             holds = value is not None and value < limit
             return Measure(value, limit, holds, value is not None and value >= past, "below")
         case DropTrigger(drop=limit, clear_below=clear):
@@ -107,8 +110,8 @@ def _known(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
 
 
-def _upward(value: float | None, limit: float, clear: float | None, words: str) -> Measure:
-    past = limit if clear is None else clear
+def _upward(value: float | None, limit: float, clear: float | timedelta | None, words: str) -> Measure:
+    past = limit if clear is None else figure_of(clear)
     return Measure(value, limit, value is not None and value > limit, value is not None and value <= past, words)
 
 

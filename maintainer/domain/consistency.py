@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
+from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
-from maintainer.domain.triggers import EVIDENCE, SHARES, AboveTrigger, BelowTrigger, DropTrigger, Trigger
+from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
@@ -163,7 +164,8 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
         elif isinstance(trigger, DropTrigger) and not trigger.metric.startswith("quality."):
             message = f"is '{trigger.metric}'; drop is for quality.<metric> only, wanted above or below"
             yield Fault(("triggers", i, "metric"), message)
-        yield from (Fault(("triggers", i, *fault.path), fault.message) for fault in _limit_faults(trigger))
+        else:
+            yield from (Fault(("triggers", i, key), message) for key, message in limit_faults(trigger))
 
 
 def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
@@ -176,22 +178,6 @@ def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...])
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
     return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)
-
-
-def _limit_faults(trigger: Trigger) -> Iterator[Fault]:
-    match trigger:
-        case AboveTrigger(above=limit, clear_below=clear) if clear is not None and clear > limit:
-            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
-        case BelowTrigger(below=limit, clear_above=clear) if clear is not None and clear < limit:
-            yield Fault(("clear_above",), f"is {clear:g}, which is below the limit, {limit:g}")
-        case DropTrigger(drop=limit, clear_below=clear) if clear is not None and clear > limit:
-            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
-        case _:
-            pass
-    word = "above" if isinstance(trigger, AboveTrigger) else "below"
-    limit = getattr(trigger, word, 0.0)
-    if trigger.metric in SHARES and not 0.0 <= limit <= 1.0:
-        yield Fault((word,), f"is {limit:g}; {trigger.metric} is a share, wanted 0 to 1")
 
 
 def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]:

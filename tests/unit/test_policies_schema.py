@@ -159,10 +159,10 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
     kinds = [{"type": "number", "max": 2.5}, {"type": "category", "values": draw(st.lists(WORDS, unique=True))}]
     features = {name: draw(st.sampled_from(kinds)) for name in names}
     taken = {name.casefold() for name in names} | {"prediction"}
-    limit = draw(st.floats(0, 1))
     metric = draw(st.sampled_from(["drift.share", f"drift.score.{names[0]}", "champion.age"]))
+    limit = draw(DURATIONS if metric == "champion.age" else st.floats(0, 0.9))
     of = draw(st.integers(1, 9))
-    trigger = {"metric": metric, "above": limit, "clear_below": limit / 2, "for": f"{draw(st.integers(1, of))} of {of}"}
+    trigger = {"metric": metric, "above": limit, "clear_below": limit, "for": f"{draw(st.integers(1, of))} of {of}"}
     return {
         "version": 1,
         "model": draw(NAMES),
