@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
-from maintainer.domain.sample import TaskKind
+from maintainer.domain.sample import TaskKind, folded
 from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
@@ -44,24 +44,19 @@ def task_faults(task: Task) -> Iterator[Fault]:
     for role, column in roles.items():
         if (first := next(other for other in roles if roles[other] == column)) != role:
             yield Fault(("task", role), f"is '{column}', which is the column of {first} too")
-    yield from _name_faults(task)
+    yield from _name_faults(task, roles)
     for name, feature in task.features.items():
         yield from _contract_faults(("task", "features", name), feature)
     yield from _class_faults(task)
 
 
-def _name_faults(task: Task) -> Iterator[Fault]:
-    for names in _alike(task.features):
-        for name in names[1:]:
-            message = f"differs from '{names[0]}' only in case, which the store does not tell apart"
-            yield Fault(("task", "features", name), message)
-
-
-def _alike(names: Iterable[str]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name.casefold(), []).append(name)
-    return list(groups.values())
+def _name_faults(task: Task, roles: Mapping[str, str]) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    places = [(("task", "features", name), name, "") for name in task.features]
+    places += [(("task", role), column, f"is '{column}', which ") for role, column in roles.items()]
+    for path, name, said in places:
+        if (other := first.setdefault(folded(name), name)) != name:
+            yield Fault(path, f"{said}differs from '{other}' only in case, which the store does not tell apart")
 
 
 def _contract_faults(path: Path, feature: NumberFeature | CategoryFeature) -> Iterator[Fault]:

@@ -150,11 +150,15 @@ def test_what_only_looks_like_nothing_is_refused(path: str, value: object) -> No
     assert any(NOT_BUILT in message for message in messages(with_value(path, value)))
 
 
+ROLES = ("id", "time", "label", "prediction")
 WRONG = [
     ("task.features", {"_a": {"type": "number"}}, "task.features._a"),
     ("task.features", {"": {"type": "number"}}, "task.features."),
     ("task.features", {}, "task.features"),
     ("task.features", {"a": {"type": "number"}, "A": {"type": "number"}}, "differs from 'a' only in case"),
+    *((f"task.{role}", "A", f"task.{role}: is 'A', which differs from 'a' only in case") for role in ROLES),
+    ("task.prediction", "Y", "task.prediction: is 'Y', which differs from 'y' only in case"),
+    ("task.id", "PREDICTION", "task.prediction: is 'prediction', which differs from 'PREDICTION' only in case"),
     ("task.features.a.min", "low", "task.features.a.number.min"),
     ("task.features.a", {"type": "number", "min": 2, "max": 1}, "task.features.a.min: is 2, which is above max"),
     ("task.features.b.values", ["x", "x"], "task.features.b.values.1: is 'x', which is listed before"),
@@ -218,6 +222,12 @@ WRONG = [
 def test_a_wrong_value_is_refused_where_it_stands(path: str, value: object, told: str) -> None:
     found = messages(with_value(path, value))
     assert any(told in message for message in found), found
+
+
+def test_letters_beyond_ascii_are_told_apart_as_the_store_does() -> None:
+    made = with_value("task.features", {"Ä": {"type": "number"}, "ä": {"type": "number"}})
+    made["task"] |= {"label": "STRASSE", "id": "straße", "time": "É", "prediction": "é"}
+    assert messages(made) == []
 
 
 TRIGGERS = [
