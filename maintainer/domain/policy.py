@@ -247,11 +247,14 @@ class Policy(Section):
 def policy_hash(policy: Policy) -> str:
     """Return the SHA-256 (hex) of the policy's JSON with every default filled in.
 
-    Keys come in the order of the models, whatever their order in the file; the features keep theirs, for it is the
-    order of the model's inputs.
+    Keys come in the order of the models, whatever their order in the file, and columns under drift by name; the
+    features keep their order, for it is the order of the model's inputs.
     """
-    document = json.dumps(policy.model_dump(mode="json", by_alias=True), separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(document.encode()).hexdigest()
+    document = policy.model_dump(mode="json", by_alias=True)
+    drift = document["checks"]["drift"]
+    drift |= {key: dict(sorted(each.items())) for key, each in drift.items() if isinstance(each, dict)}
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def schema_of(policy: Policy, classes: tuple[str, ...] = ()) -> Schema:

@@ -59,6 +59,15 @@ def test_a_bad_edit_keeps_the_former_policy_and_its_problem_until_it_is_mended(h
     assert (held.problems, held.policies["tiny"].mode) == ([], "observe")
 
 
+def test_features_in_another_order_are_another_policy(held: Context, tmp_path: Path) -> None:
+    path = tmp_path / "policies" / "tiny.yaml"
+    path.write_text(POLICY.replace("{x:", "{w: {type: number}, x:"))
+    held.load_policies()
+    path.write_text(POLICY.replace("}}}", "}, w: {type: number}}}"))
+    assert held.load_policies()[0].startswith("policy of tiny replaced")
+    assert list(held.policies["tiny"].task.features) == ["x", "w"]
+
+
 def test_a_file_that_is_gone_withdraws_its_policy(held: Context, tmp_path: Path) -> None:
     held.load_policies()
     (tmp_path / "policies" / "tiny.yaml").unlink()

@@ -102,6 +102,17 @@ def test_the_hash_changes_with_any_value_and_with_the_order_of_the_features() ->
     assert len({policy_hash(Policy.model_validate(each)) for each in policies}) == 4
 
 
+@pytest.mark.parametrize(
+    ("key", "each"),
+    [("weights", {"a": 2.0, "b": 1.0}), ("method", {"a": "psi", "b": "psi"}), ("threshold", {"a": 1, "b": 2})],
+)
+def test_the_hash_does_not_know_the_order_of_what_is_said_of_columns(key: str, each: Document) -> None:
+    turned = dict(reversed(each.items()))
+    policies = [Policy.model_validate(with_value(f"checks.drift.{key}", value)) for value in (each, turned)]
+    assert policy_hash(policies[0]) == policy_hash(policies[1])
+    assert list(getattr(policies[1].checks.drift, key)) == ["b", "a"]
+
+
 def test_the_hash_is_fixed_so_that_an_upgrade_does_not_silently_change_every_run() -> None:
     digest = policy_hash(Policy.model_validate(document()))
     assert digest == FIXED_HASH, "the policy's format or a default changed: say so in the changelog, then fix this line"
