@@ -87,6 +87,7 @@ class Context:
             former, digest = self.policies.get(model), policy_hash(policy)
             if former is None or policy_hash(former) != digest:  # equal policies may differ in the order of features
                 changes.append(f"policy of {model} {'replaced' if former else 'adopted'} ({digest[:12]})")
+                changes += [f"policy of {model}: {note}" for note in policy.notes()]
                 self.policies[model] = policy
         if not self.problems:  # with a broken file in the folder, a missing model may be the broken one
             for model in sorted(self.policies.keys() - found.keys()):

@@ -38,7 +38,7 @@ def assess_all(
     policy: Policy,
     values: Mapping[str, float],  # evidence name -> figure; a name without data is absent
     states: Mapping[str, TriggerState],  # trigger -> what it remembers; quiet where absent
-    baseline: Mapping[str, float],  # metric -> the champion's own figure on its holdout
+    baseline: Mapping[str, float],  # metric -> the figure that the champion is held to
     labels_known: int,  # labels that have ever arrived, as `spend` was told
 ) -> tuple[Finding, ...]:
     """Return the finding of every trigger of a policy, in its order."""

@@ -183,3 +183,13 @@ def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]
         yield Fault(("data", "split"), f"would {message}; wanted less than {MOST_APART:g}")
     if train.loss not in LOSSES[task]:
         yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")
+
+
+IDLE = {"frontier": (), "finetune": ("forgetting_budget", "replay"), "scratch": ("forgetting_budget",)}
+
+
+def training_notes(train: Train) -> Iterator[str]:
+    """Yield what is said of training though the strategy does not look at it."""
+    for key in IDLE[train.strategy]:
+        if key in train.model_fields_set:
+            yield f"train.{key} does nothing under strategy {train.strategy}"

@@ -21,6 +21,7 @@ from maintainer.domain.consistency import (
     source_faults,
     task_faults,
     training_faults,
+    training_notes,
     trigger_faults,
 )
 from maintainer.domain.gates import (
@@ -242,6 +243,10 @@ class Policy(Section):
         yield from trigger_faults(self.task, self.checks, self.triggers)
         yield from training_faults(self.task.of, self.data, self.train)
         yield from gate_faults(self.task.of, self.gates)
+
+    def notes(self) -> list[str]:
+        """Return what the policy says to no effect: nothing is wrong with it, but someone may count on it."""
+        return list(training_notes(self.train))
 
 
 def policy_hash(policy: Policy) -> str:

@@ -213,7 +213,10 @@ class Optimizer(Section):
 
     name: Annotated[Literal["adamw"], designed("adam", "sgd")] = Field(default="adamw", description="the rule")
     learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
-    weight_decay: NotNegative = Field(default=0.01, description="pull of the weights towards zero")
+    weight_decay: NotNegative = Field(
+        default=0.01,
+        description="pull of the weights in each step: towards the champion's under frontier, else towards zero",
+    )
 
 
 class EarlyStopping(Section):
@@ -233,10 +236,13 @@ class Train(Section):
         description="tune the champion as far as the forgetting budget lets; just tune it; begin anew",
     )
     forgetting_budget: NotNegative = Field(
-        default=0.01, description="most the metric may lose on former data: points, but a share for mae and rmse"
+        default=0.01,
+        description="frontier: most the metric may lose on former data: points, but a share for mae and rmse",
     )
-    replay: Replay = Field(default=Replay(), description="rehearsal of former samples")
-    epochs: Count = Field(default=5, description="most passes over the new samples")
+    replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
+    epochs: Count = Field(
+        default=5, description="most passes over the new samples; scratch and bootstrap may take 40 and more"
+    )
     batch_size: Count = Field(default=128, description="samples in a step")
     optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")
     loss: Annotated[Literal["auto", "cross-entropy", "huber"], designed("focal", "mse")] = Field(

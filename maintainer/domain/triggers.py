@@ -91,11 +91,17 @@ class BelowTrigger(TriggerBase):
 
 
 class DropTrigger(TriggerBase):
-    """Holds while a quality metric has lost more than `drop` against the champion's own holdout."""
+    """Holds while a quality metric has lost more than `drop` against what the champion is held to.
+
+    That is its own figure where it is better than its parent's, else one between the two: see `metrics.faded` and
+    docs/decisions/0010-a-baseline-fades.md.
+    """
 
     drop: Positive = Field(description="most it may lose: points of the metric, but a share for mae and rmse")
     against: Literal["champion"] = Field(
-        default="champion", description="what the loss is measured against: its own holdout"
+        default="champion",
+        description="what the loss is measured against: the champion's figure on its own holdout; where its parent was "
+        "held to a better one, half-way between the two",
     )
     clear_below: Limit | None = Field(
         default=None,

@@ -68,6 +68,12 @@ def test_features_in_another_order_are_another_policy(held: Context, tmp_path: P
     assert list(held.policies["tiny"].task.features) == ["x", "w"]
 
 
+def test_what_a_policy_says_to_no_effect_is_told_when_it_is_taken_up(held: Context, tmp_path: Path) -> None:
+    (tmp_path / "policies" / "tiny.yaml").write_text(POLICY + "train: {strategy: finetune, replay: {share: 0.2}}\n")
+    assert held.load_policies()[1:] == ["policy of tiny: train.replay does nothing under strategy finetune"]
+    assert held.load_policies() == []
+
+
 def test_a_file_that_is_gone_withdraws_its_policy(held: Context, tmp_path: Path) -> None:
     held.load_policies()
     (tmp_path / "policies" / "tiny.yaml").unlink()

@@ -103,6 +103,17 @@ def test_the_hash_changes_with_any_value_and_with_the_order_of_the_features() ->
 
 
 @pytest.mark.parametrize(
+    ("strategy", "idle"),
+    [("frontier", []), ("scratch", ["forgetting_budget"]), ("finetune", ["forgetting_budget", "replay"])],
+)
+def test_what_a_strategy_does_not_look_at_is_noted_where_it_is_said(strategy: str, idle: list[str]) -> None:
+    said = {"forgetting_budget": 0.1, "replay": {"share": 0.2}}
+    policy = Policy.model_validate(document(train={"strategy": strategy} | said))
+    assert policy.notes() == [f"train.{key} does nothing under strategy {strategy}" for key in idle]
+    assert Policy.model_validate(document(train={"strategy": strategy})).notes() == []
+
+
+@pytest.mark.parametrize(
     ("key", "each"),
     [("weights", {"a": 2.0, "b": 1.0}), ("method", {"a": "psi", "b": "psi"}), ("threshold", {"a": 1, "b": 2})],
 )
