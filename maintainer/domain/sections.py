@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from maintainer.domain.metrics import ON_CHANCES
-from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
+from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only, refused
 from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
@@ -75,7 +75,9 @@ class CheckWindow(Section):
 
 Method = Annotated[
     Literal["auto", "psi", "jensenshannon", "wasserstein", "hellinger", "kl_div", "ks"],
-    designed("cramer_von_mises", "anderson", "ed", "es", "mannw", "t_test", "z", "chisquare", "g_test", "TVD"),
+    designed("cramer_von_mises", "anderson", "ed", "es", "mannw", "t_test", "z", "chisquare", "g_test", "fisher_exact"),
+    designed("TVD"),
+    refused("empirical_mmd", "it compares every row with every other"),
 ]
 
 

@@ -67,6 +67,11 @@ LINES = [
     ("notify: [{kind: webhook}]\n", f"9:1: notify {NOT_BUILT}; leave it out"),
     ("checks: {cron: x}\n", f"9:10: checks.cron {NOT_BUILT}; leave it out"),
     ("export: {quantize: fp16}\n", f"9:10: export.quantize {NOT_BUILT}; leave it out"),
+    (
+        "checks: {drift: {method: empirical_mmd}}\n",
+        "9:26: checks.drift.method is 'empirical_mmd'; it is refused for good",
+    ),
+    ("checks: {drift: {method: {a: empirical_mmd}}}\n", "checks.drift.method.a is 'empirical_mmd'; it is refused for"),
     ("checks: {drift: {threshold: auto}}\n", f"9:29: checks.drift.threshold is 'auto', which {NOT_BUILT}"),
     ("checks: {drift: {threshold: {a: auto}}}\n", f"9:33: checks.drift.threshold.a is 'auto', which {NOT_BUILT}"),
     ("checks: {drift: {columns: [a, bb]}}\n", "9:31: checks.drift.columns[1] names 'bb', which is no column; wanted"),

@@ -64,6 +64,7 @@ UNBUILT = [
     ("checks.drift.threshold", {"a": "auto"}),
     ("checks.drift.method", "mannw"),
     ("checks.drift.method", {"a": "TVD"}),
+    ("checks.drift.method", "fisher_exact"),
     ("checks.drift.false_alarms", {"at_most": 1, "per": "30d"}),
     ("checks.quality.metrics", ["accuracy", "ece"]),
     ("checks.quality.metrics", ["log_loss"]),
