@@ -92,7 +92,7 @@ def check(
     evidently: WithEvidently = False,
     as_json: Json = False,
 ) -> None:
-    """Check a model for drift and quality now; starts no run.
+    """Check a model for drift and quality now; starts no run and counts for no trigger.
 
     Example: maintainer check electricity --fail-on-drift
     """

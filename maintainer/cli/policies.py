@@ -73,19 +73,23 @@ def check(
         raise RefusedError(f"no policy file in {folder}; `maintainer init` writes a first one")
     good: list[str] = []
     problems: list[str] = []
+    notes: list[str] = []
     for file in chosen:
         try:
-            good.append(load(file).model)
+            policy = load(file)
         except PolicyError as error:
             problems += error.problems
-    say.answer({"valid": not problems, "models": good, "problems": problems}, as_json, _tell_check)
+        else:
+            good.append(policy.model)
+            notes += [f"{file}: note: {note}" for note in policy.notes()]
+    say.answer({"valid": not problems, "models": good, "problems": problems, "notes": notes}, as_json, _tell_check)
     if problems:
         raise SystemExit(say.NO)
 
 
 def _tell_check(found: dict[str, Any]) -> None:
-    for problem in found["problems"]:
-        print(problem)
+    for line in (*found["problems"], *found["notes"]):
+        print(line)
     valid = f"{len(found['models'])} valid: {', '.join(found['models']) or 'none'}"
     print(f"{valid}; {len(found['problems'])} problem(s)" if found["problems"] else valid)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from maintainer.daemon.context import Context, Profiled
 from maintainer.daemon.reports import report_path
@@ -19,7 +22,7 @@ from maintainer.domain.metrics import metrics_of
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash
 from maintainer.domain.sample import Column, TaskKind, Window
-from maintainer.errors import RefusedError
+from maintainer.errors import RefusedError, StoreError
 from maintainer.monitor.check import Measured, Seen, assemble, quality, requests
 from maintainer.monitor.exchange import DriftReply
 from maintainer.report.check import CheckView, render_check
@@ -28,6 +31,8 @@ from maintainer.store.control import CheckRecord, RunRecord
 from maintainer.store.database import Connection
 from maintainer.store.profile import Sampled, edges, profile, sampled
 from maintainer.store.windows import Reader
+
+log = logging.getLogger(__name__)
 
 EVIDENTLY_ROWS = 5_000  # of each window, for Evidently's own report
 HISTORY = 60  # former checks whose figures a report shows
@@ -74,8 +79,10 @@ class Subject:
         return self.context.model_dir(self.policy.model) / "versions" / self.champion.version
 
 
-def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
+def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
     """Check a model now, keep what was seen and decided, and write its report.
+
+    A check that is not scheduled starts no run, and the next one does not know of it.
 
     Raises:
         RefusedError: the model has no champion.
@@ -88,8 +95,9 @@ def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
     evidence = gather(subject)
     findings = judge(subject, evidence)
     decision = decide(policy, findings, _facts(subject), now)
-    if decision.start and not may_start:
-        decision = replace(decision, start=False, reason=f"would start a run: {decision.reason}")
+    if not scheduled:
+        reason = f"would start a run: {decision.reason}" if decision.start else decision.reason
+        decision = replace(decision, start=False, reason=reason, scheduled=False)
     return _keep(subject, evidence, findings, decision)
 
 
@@ -206,11 +214,42 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _states(subject: Subject) -> dict[str, TriggerState]:
-    """Return the triggers' states after the last check; a new champion begins with quiet triggers."""
-    last = subject.context.control.checks(subject.policy.model)
-    if not last or EVIDENCE.validate_json(last[0].evidence).version != subject.champion.version:
+    """Return the triggers' states after the last scheduled check.
+
+    A trigger that was defined otherwise then begins anew, under a new champion all do. So do they after a check that
+    cannot be read: what was kept of it must not keep the next one from being made.
+    """
+    last = subject.context.control.scheduled_check(subject.policy.model)
+    if last is None:
         return {}
-    return {finding.trigger: finding.state for finding in FINDINGS.validate_json(last[0].findings)}
+    try:
+        seen, findings = _seen(last), FINDINGS.validate_json(last.findings)
+    except (StoreError, ValidationError) as error:
+        log.warning("the triggers of %s begin anew: %s", subject.policy.model, error)
+        return {}
+    if seen.version != subject.champion.version:
+        return {}
+    same = _same_triggers(subject.policy, subject.context.control.policy(last.policy_hash))
+    return {finding.trigger: finding.state for finding in findings if finding.trigger in same}
+
+
+def _same_triggers(policy: Policy, former: str) -> set[str]:
+    """Return the names of the triggers that are defined as in a kept policy (JSON)."""
+    now = policy.model_dump(mode="json", by_alias=True)["triggers"]
+    before = json.loads(former)["triggers"]
+    return {trigger["name"] for trigger in now if trigger in before}
+
+
+def _seen(record: CheckRecord) -> Evidence:
+    """Return the evidence that was kept of a check.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return EVIDENCE.validate_json(record.evidence)
+    except ValidationError as error:
+        raise StoreError(f"the evidence of check {record.id} cannot be read: {error}") from error
 
 
 def _facts(subject: Subject) -> RunFacts:
@@ -253,7 +292,7 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
     policy = subject.policy
     main = metrics_of(TaskKind(policy.task.kind))[0]
     past = [
-        (record.happened_at, EVIDENCE.validate_json(record.evidence).values)
+        (record.happened_at, _values(record))
         for record in reversed(subject.context.control.checks(policy.model, HISTORY))
         if record.id != checked.id
     ]
@@ -269,10 +308,22 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
     )
 
 
+def _values(record: CheckRecord) -> Mapping[str, float]:
+    """Return the figures of a former check; none where what was kept of it cannot be read."""
+    try:
+        return _seen(record).values
+    except StoreError:
+        return {}
+
+
 def write_evidently_report(context: Context, check_id: str) -> Path:
-    """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
+    """Write Evidently's own report of a check, from bounded samples of its windows; return its path.
+
+    Raises:
+        StoreError: what was kept of the check cannot be read.
+    """
     record = context.control.check(check_id)
-    seen = EVIDENCE.validate_json(record.evidence)
+    seen = _seen(record)
     schema = context.schema(context.policy(record.model))
     reader = Reader(context.database, schema, record.happened_at)
     out = report_path(context.settings, f"{check_id}-evidently").absolute()

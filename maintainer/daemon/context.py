@@ -84,9 +84,10 @@ class Context:
         self._read = marks
         changes: list[str] = []
         for model, policy in found.items():
-            if self.policies.get(model) != policy:
-                verb = "replaced" if model in self.policies else "adopted"
-                changes.append(f"policy of {model} {verb} ({policy_hash(policy)[:12]})")
+            former, digest = self.policies.get(model), policy_hash(policy)
+            if former is None or policy_hash(former) != digest:  # equal policies may differ in the order of features
+                changes.append(f"policy of {model} {'replaced' if former else 'adopted'} ({digest[:12]})")
+                changes += [f"policy of {model}: {note}" for note in policy.notes()]
                 self.policies[model] = policy
         if not self.problems:  # with a broken file in the folder, a missing model may be the broken one
             for model in sorted(self.policies.keys() - found.keys()):

@@ -44,6 +44,7 @@ class Operations:
         self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
         self._checking = threading.Lock()
         self._recovered = False
+        self.broken: dict[str, str] = {}  # model -> how a defect ended its part of the last tick
 
     @property
     def assembly(self) -> Assembly:
@@ -63,10 +64,10 @@ class Operations:
 
     # --- checks and runs
 
-    def check(self, model: str, may_start: bool = False) -> Checked:
-        """Check a model now; when it may, start the run that its triggers ask for."""
+    def check(self, model: str, scheduled: bool = False) -> Checked:
+        """Check a model now; only a scheduled check starts the run that the triggers ask for, and counts for them."""
         with self._checking:
-            return run_check(self.context, self.context.policy(model), may_start)
+            return run_check(self.context, self.context.policy(model), scheduled)
 
     def evidently_report(self, check_id: str) -> Path:
         """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
@@ -152,11 +153,23 @@ class Operations:
             if self.context.stopping.is_set():
                 break
             self.context.alive()
-            try:
-                sentences += self.tick_model(self.context.policy(model))
-            except MaintainerError as error:
-                sentences.append(f"{model}: {self.context.said(error)}")
+            sentences += self._tick_alone(model)
         self.context.warm.release_idle(self.context.settings.worker_idle_seconds)
+        return sentences
+
+    def _tick_alone(self, model: str) -> list[str]:
+        """Do everything that is due for one model; whatever goes wrong with it, the others have their turn."""
+        try:
+            sentences = self.tick_model(self.context.policy(model))
+        except MaintainerError as error:
+            sentences = [f"{model}: {self.context.said(error)}"]
+        except Exception as error:  # a defect of ours
+            broke = f"its part of the tick broke: {type(error).__name__}: {' '.join(str(error).split())[:500]}"
+            if self.broken.get(model) != broke:  # what breaks at every tick is logged once
+                log.exception("%s: its part of the tick broke", model)
+            self.broken[model] = broke
+            return [f"{model}: {broke}"]
+        self.broken.pop(model, None)
         return sentences
 
     def tick_model(self, policy: Policy) -> list[str]:
@@ -166,18 +179,18 @@ class Operations:
             if not self._rests(record.id):
                 sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
-            checked = self.check(policy.model, may_start=True)
+            checked = self.check(policy.model, scheduled=True)
             sentences.append(f"{policy.model}: {checked.decision.reason}")
             if checked.run_id is not None:
                 sentences += self.drive(checked.run_id)
         return sentences
 
     def next_check(self, policy: Policy) -> datetime:
-        """Return when the next check of a model is due."""
-        last = self.context.control.checks(policy.model)
+        """Return when the next check of a model is due, whatever checks a person asked for since the last."""
+        last = self.context.control.scheduled_check(policy.model)
         start = self.context.champion(policy.model)
         if last:
-            return last[0].happened_at + policy.checks.every
+            return last.happened_at + policy.checks.every
         return start.created_at if start else self.context.clock() + timedelta(days=36500)
 
     # --- the champion

@@ -48,8 +48,14 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
-        "problem": None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first",
+        "problem": _problem(held, model, champion is not None),
     }
+
+
+def _problem(held: Operations, model: str, champion: bool) -> str | None:
+    if model in held.broken:
+        return f"{held.broken[model]}; the log has the traceback"
+    return None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first"
 
 
 def of_check(held: Operations, check_id: str) -> dict[str, Any]:

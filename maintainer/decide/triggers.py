@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import isnan
 from typing import assert_never
 
@@ -17,6 +18,7 @@ from maintainer.domain.evidence import Finding, TriggerMode, TriggerState
 from maintainer.domain.metrics import lost
 from maintainer.domain.policy import AboveTrigger, BelowTrigger, DropTrigger, Policy, Trigger
 from maintainer.domain.triggers import SPANS
+from maintainer.domain.values import figure_of
 
 DAY = 86_400.0  # seconds
 
@@ -36,14 +38,14 @@ def assess_all(
     policy: Policy,
     values: Mapping[str, float],  # evidence name -> figure; a name without data is absent
     states: Mapping[str, TriggerState],  # trigger -> what it remembers; quiet where absent
-    baseline: Mapping[str, float],  # metric -> the champion's own figure on its holdout
+    baseline: Mapping[str, float],  # metric -> the figure that the champion is held to
     labels_known: int,  # labels that have ever arrived, as `spend` was told
 ) -> tuple[Finding, ...]:
     """Return the finding of every trigger of a policy, in its order."""
     found: list[Finding] = []
     for trigger in policy.triggers:
         finding = assess(trigger, values, states.get(trigger.name, TriggerState()), baseline)
-        state = rearm(finding.state, labels_known, policy.run.needs.labels)
+        state = rearm(trigger, finding.state, labels_known, policy.run.needs.labels)
         news = labels_known - finding.state.labels_at_run
         again = f", fired again after {news} new labels" if state is not finding.state else ""
         found.append(replace(finding, state=state, sentence=finding.sentence + again))
@@ -67,9 +69,12 @@ def assess(
     )
 
 
-def rearm(state: TriggerState, labels_known: int, needed: int) -> TriggerState:
-    """Return a spent trigger fired again, where its last counted check held and enough labels came since its run."""
-    holds = state.recent[-1:] == (True,)
+def rearm(trigger: Trigger, state: TriggerState, labels_known: int, needed: int) -> TriggerState:
+    """Return a spent trigger fired again, where its rule still holds and enough labels came since its run.
+
+    The rule still holds when the last counted check did, and m of the last n.
+    """
+    holds = state.recent[-1:] == (True,) and sum(state.recent) >= trigger.for_[0]
     if state.mode is TriggerMode.SPENT and holds and labels_known - state.labels_at_run >= needed:
         return replace(state, mode=TriggerMode.FIRED)
     return state
@@ -86,9 +91,10 @@ def _measure(trigger: Trigger, values: Mapping[str, float], baseline: Mapping[st
     value = _known(values.get(trigger.metric))
     match trigger:
         case AboveTrigger(above=limit, clear_below=clear):
-            return _upward(value, limit, clear, "above")
-        case BelowTrigger(below=limit, clear_above=clear):
-            past = limit if clear is None else clear
+            return _upward(value, figure_of(limit), clear, "above")
+        case BelowTrigger(clear_above=clear):
+            limit = figure_of(trigger.below)
+            past = limit if clear is None else figure_of(clear)
             holds = value is not None and value < limit
             return Measure(value, limit, holds, value is not None and value >= past, "below")
         case DropTrigger(drop=limit, clear_below=clear):
@@ -104,8 +110,8 @@ def _known(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
 
 
-def _upward(value: float | None, limit: float, clear: float | None, words: str) -> Measure:
-    past = limit if clear is None else clear
+def _upward(value: float | None, limit: float, clear: float | timedelta | None, words: str) -> Measure:
+    past = limit if clear is None else figure_of(clear)
     return Measure(value, limit, value is not None and value > limit, value is not None and value <= past, words)
 
 

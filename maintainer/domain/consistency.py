@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
-from maintainer.domain.metrics import metrics_of
-from maintainer.domain.sample import TaskKind
+from maintainer.domain.limits import limit_faults
+from maintainer.domain.metrics import checked_metrics, metrics_of
+from maintainer.domain.sample import TaskKind, folded
 from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
-from maintainer.domain.triggers import EVIDENCE, SHARES, AboveTrigger, BelowTrigger, DropTrigger, Trigger
+from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
@@ -28,6 +29,13 @@ class Fault:
 
     path: Path
     message: str
+    word: str = ""  # one that is not known
+    known: tuple[str, ...] = ()  # and those that may have been meant
+
+    @property
+    def hint(self) -> str:
+        """Return `; did you mean 'accuracy'?`; to look through many known words takes its time."""
+        return suggestion(self.word, self.known)
 
 
 def task_faults(task: Task) -> Iterator[Fault]:
@@ -39,24 +47,19 @@ def task_faults(task: Task) -> Iterator[Fault]:
     for role, column in roles.items():
         if (first := next(other for other in roles if roles[other] == column)) != role:
             yield Fault(("task", role), f"is '{column}', which is the column of {first} too")
-    yield from _name_faults(task)
+    yield from _name_faults(task, roles)
     for name, feature in task.features.items():
         yield from _contract_faults(("task", "features", name), feature)
     yield from _class_faults(task)
 
 
-def _name_faults(task: Task) -> Iterator[Fault]:
-    for names in _alike(task.features):
-        for name in names[1:]:
-            message = f"differs from '{names[0]}' only in case, which the store does not tell apart"
-            yield Fault(("task", "features", name), message)
-
-
-def _alike(names: Iterable[str]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name.casefold(), []).append(name)
-    return list(groups.values())
+def _name_faults(task: Task, roles: Mapping[str, str]) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    places = [(("task", "features", name), name, "") for name in task.features]
+    places += [(("task", role), column, f"is '{column}', which ") for role, column in roles.items()]
+    for path, name, said in places:
+        if (other := first.setdefault(folded(name), name)) != name:
+            yield Fault(path, f"{said}differs from '{other}' only in case, which the store does not tell apart")
 
 
 def _contract_faults(path: Path, feature: NumberFeature | CategoryFeature) -> Iterator[Fault]:
@@ -86,7 +89,7 @@ def _repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:
 
 def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
     """Yield sources that read what another one reads."""
-    paths = [source.path.strip("/") for source in sources]
+    paths = [source.path for source in sources]
     for i, path in enumerate(paths):
         if path in paths[:i]:
             yield Fault(("sources", i, "path"), f"is '{path}', which sources[{paths.index(path)}] reads already")
@@ -95,7 +98,7 @@ def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
 def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
     """Yield metrics of another task, columns that do not exist, and a window that can never be full enough."""
     for i, metric in enumerate(checks.quality.metrics):
-        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric)
+        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric, checked_metrics(task.of))
     window = checks.window
     if window.min_samples > window.max_samples:
         message = f"is {window.min_samples}, which is above max_samples, {window.max_samples}"
@@ -115,31 +118,33 @@ def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
     named += [(("weights", column), column, task.features) for column in drift.weights]
     for path, column, known in named:
         if column not in known:
-            yield Fault(("checks", "drift", *path), f"names '{column}', which is no column; {wanted(column, known)}")
+            message = f"names '{column}', which is no column; {wanted('', known)}"
+            yield Fault(("checks", "drift", *path), message, column, tuple(known))
 
 
-def _metric_faults(path: Path, task: TaskKind, metric: str) -> Iterator[Fault]:
-    known = metrics_of(task)
+def _metric_faults(path: Path, task: TaskKind, metric: str, known: tuple[str, ...]) -> Iterator[Fault]:
     if metric not in known:
-        yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted(metric, known)}")
+        yield Fault(path, f"is '{metric}', which is no metric of {task}; {wanted('', known)}", metric, known)
 
 
 def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
     """Yield gates on metrics of another task, and gates that are there twice."""
+    first: dict[Gate, int] = {}
     for i, gate in enumerate(gates):
         if isinstance(gate, SuperiorGate | NonInferiorGate):
-            yield from _metric_faults(("gates", i, "metric"), task, gate.metric)
-        if gate in gates[:i]:
-            yield Fault(("gates", i), f"is the same as gates[{gates.index(gate)}]")
+            yield from _metric_faults(("gates", i, "metric"), task, gate.metric, metrics_of(task))
+        if first.setdefault(gate, i) != i:
+            yield Fault(("gates", i), f"is the same as gates[{first[gate]}]")
 
 
 def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
     """Return every evidence name that a check of this model can measure."""
     columns = task.features if checks.drift.columns == "all" else checks.drift.columns
     inputs = [name for name in task.features if name in columns]
+    shared = any(checks.drift.weights.get(name, 1.0) > 0 for name in inputs)
     return (
-        *EVIDENCE,
-        *(f"quality.{metric}" for metric in checks.quality.metrics or metrics_of(task.of)),
+        *(name for name in EVIDENCE if shared or name != "drift.share"),
+        *(f"quality.{metric}" for metric in checks.quality.metrics or checked_metrics(task.of)),
         *(f"drift.score.{name}" for name in inputs),
         *(f"drift.missing.{name}" for name in inputs),
     )
@@ -153,37 +158,24 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
         if trigger.name in names[:i]:
             yield Fault(("triggers", i, "name"), f"is '{trigger.name}', as triggers[{names.index(trigger.name)}] is")
         if trigger.metric not in known:
-            yield Fault(("triggers", i, "metric"), _unknown_evidence(trigger.metric, task, known))
+            yield _unknown_evidence(("triggers", i, "metric"), trigger.metric, task, known)
         elif isinstance(trigger, DropTrigger) and not trigger.metric.startswith("quality."):
             message = f"is '{trigger.metric}'; drop is for quality.<metric> only, wanted above or below"
             yield Fault(("triggers", i, "metric"), message)
-        yield from (Fault(("triggers", i, *fault.path), fault.message) for fault in _limit_faults(trigger))
+        else:
+            yield from (Fault(("triggers", i, key), message) for key, message in limit_faults(trigger))
 
 
-def _unknown_evidence(name: str, task: Task, known: tuple[str, ...]) -> str:
+def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
     family, _, last = name.rpartition(".")
+    if name == "drift.share":
+        return Fault(path, "is 'drift.share', but checks.drift leaves no feature with a weight above 0")
     if family in ("drift.score", "drift.missing") and last in task.features:
-        return f"is '{name}', but checks.drift.columns leaves '{last}' out"
-    if family == "quality" and last in metrics_of(task.of):
-        return f"is '{name}', but checks.quality.metrics leaves '{last}' out"
+        return Fault(path, f"is '{name}', but checks.drift.columns leaves '{last}' out")
+    if family == "quality" and last in checked_metrics(task.of):
+        return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
-    return f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}{suggestion(name, known)}"
-
-
-def _limit_faults(trigger: Trigger) -> Iterator[Fault]:
-    match trigger:
-        case AboveTrigger(above=limit, clear_below=clear) if clear is not None and clear > limit:
-            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
-        case BelowTrigger(below=limit, clear_above=clear) if clear is not None and clear < limit:
-            yield Fault(("clear_above",), f"is {clear:g}, which is below the limit, {limit:g}")
-        case DropTrigger(drop=limit, clear_below=clear) if clear is not None and clear > limit:
-            yield Fault(("clear_below",), f"is {clear:g}, which is above the limit, {limit:g}")
-        case _:
-            pass
-    word = "above" if isinstance(trigger, AboveTrigger) else "below"
-    limit = getattr(trigger, word, 0.0)
-    if trigger.metric in SHARES and not 0.0 <= limit <= 1.0:
-        yield Fault((word,), f"is {limit:g}; {trigger.metric} is a share, wanted 0 to 1")
+    return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)
 
 
 def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]:
@@ -194,3 +186,13 @@ def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]
         yield Fault(("data", "split"), f"would {message}; wanted less than {MOST_APART:g}")
     if train.loss not in LOSSES[task]:
         yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")
+
+
+IDLE = {"frontier": (), "finetune": ("forgetting_budget", "replay"), "scratch": ("forgetting_budget",)}
+
+
+def training_notes(train: Train) -> Iterator[str]:
+    """Yield what is said of training though the strategy does not look at it."""
+    for key in IDLE[train.strategy]:
+        if key in train.model_fields_set:
+            yield f"train.{key} does nothing under strategy {train.strategy}"

@@ -101,3 +101,4 @@ class Decision:
     start: bool
     reason: str
     triggers: tuple[str, ...] = ()
+    scheduled: bool = True  # by the clock; a check that a person asks for moves neither the schedule nor a trigger

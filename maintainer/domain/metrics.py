@@ -17,6 +17,7 @@ Values = NDArray[np.float64]
 
 CLASSIFICATION = ("accuracy", "f1_macro", "log_loss", "ece")
 REGRESSION = ("mae", "rmse", "r2")
+ON_CHANCES = ("log_loss", "ece")  # measured on probabilities, not on answers
 HIGHER_IS_BETTER = {
     "accuracy": True,
     "f1_macro": True,
@@ -32,6 +33,11 @@ RELATIVE = frozenset({"mae", "rmse"})  # in the label's unit: a loss is a share 
 def metrics_of(task: TaskKind) -> tuple[str, ...]:
     """Return the metric names that a task can be measured by; the first is its main one."""
     return CLASSIFICATION if task is TaskKind.CLASSIFICATION else REGRESSION
+
+
+def checked_metrics(task: TaskKind) -> tuple[str, ...]:
+    """Return the metric names that a check can measure: answers are logged without their probabilities."""
+    return tuple(name for name in metrics_of(task) if name not in ON_CHANCES)
 
 
 def accuracy(labels: Labels, answers: Labels) -> float:
@@ -92,7 +98,7 @@ def measure(name: str, labels: NDArray[np.generic], output: Values) -> float:
         of_values: dict[str, Callable[[Values, Values], float]] = {"mae": mae, "rmse": rmse, "r2": r2}
         return of_values[name](labels.astype(np.float64), output)
     indices = labels.astype(np.int64)
-    if name in ("log_loss", "ece"):
+    if name in ON_CHANCES:
         return {"log_loss": log_loss, "ece": ece}[name](indices, output)
     return {"accuracy": accuracy, "f1_macro": f1_macro}[name](indices, output.argmax(axis=1))
 

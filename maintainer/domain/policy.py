@@ -21,6 +21,7 @@ from maintainer.domain.consistency import (
     source_faults,
     task_faults,
     training_faults,
+    training_notes,
     trigger_faults,
 )
 from maintainer.domain.gates import (
@@ -156,6 +157,9 @@ __all__ = [
 ]
 
 
+HINTED = 20  # faults that come with the nearest known word
+
+
 def _inbox(data: dict[str, Any]) -> tuple[DirectorySource, ...]:
     return (DirectorySource(kind="directory", path=f"inbox/{data['model']}"),)
 
@@ -219,15 +223,16 @@ class Policy(Section):
     def parts_fit(self) -> Policy:
         """Refuse parts that do not fit each other, all of them at once."""
         if faults := list(self.faults()):
+            told = [f.message + (f.hint if i < HINTED else "") for i, f in enumerate(faults)]
             raise ValidationError.from_exception_data(
                 "Policy",
                 [
                     InitErrorDetails(
-                        type=PydanticCustomError("fault", "{message}", {"message": fault.message}),
+                        type=PydanticCustomError("fault", "{message}", {"message": message}),
                         loc=fault.path,
                         input=None,
                     )
-                    for fault in faults
+                    for fault, message in zip(faults, told, strict=True)
                 ],
             )
         return self
@@ -241,15 +246,22 @@ class Policy(Section):
         yield from training_faults(self.task.of, self.data, self.train)
         yield from gate_faults(self.task.of, self.gates)
 
+    def notes(self) -> list[str]:
+        """Return what the policy says to no effect: nothing is wrong with it, but someone may count on it."""
+        return list(training_notes(self.train))
+
 
 def policy_hash(policy: Policy) -> str:
     """Return the SHA-256 (hex) of the policy's JSON with every default filled in.
 
-    Keys come in the order of the models, whatever their order in the file; the features keep theirs, for it is the
-    order of the model's inputs.
+    Keys come in the order of the models, whatever their order in the file, and columns under drift by name; the
+    features keep their order, for it is the order of the model's inputs.
     """
-    document = json.dumps(policy.model_dump(mode="json", by_alias=True), separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(document.encode()).hexdigest()
+    document = policy.model_dump(mode="json", by_alias=True)
+    drift = document["checks"]["drift"]
+    drift |= {key: dict(sorted(each.items())) for key, each in drift.items() if isinstance(each, dict)}
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def schema_of(policy: Policy, classes: tuple[str, ...] = ()) -> Schema:

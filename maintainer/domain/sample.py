@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import floor
+from string import ascii_lowercase, ascii_uppercase
 
 
 class ColumnKind(StrEnum):
@@ -66,6 +67,14 @@ class Schema:
     def answer_kind(self) -> ColumnKind:
         """Return the kind of the label and of the prediction."""
         return ColumnKind.CATEGORY if self.task is TaskKind.CLASSIFICATION else ColumnKind.NUMBER
+
+
+FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def folded(name: str) -> str:
+    """Return a column's name as the store tells names apart: A and a are one letter, Ä and ä are two."""
+    return name.translate(FOLD)
 
 
 @dataclass(frozen=True, slots=True)

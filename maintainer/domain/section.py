@@ -29,6 +29,17 @@ def designed(*words: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
+def refused(word: str, why: str) -> BeforeValidator:
+    """Return a validator that refuses a word which will not be built, and says why."""
+
+    def refuse(value: object) -> object:
+        if value == word:
+            raise PydanticCustomError("refused", "it is refused for good: {why}", {"why": why})
+        return value
+
+    return BeforeValidator(refuse)
+
+
 def designed_kinds(key: str, *words: str) -> BeforeValidator:
     """Return a validator for the members of a union that `key` tells apart: it refuses kinds that are not built."""
 

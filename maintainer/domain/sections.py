@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from maintainer.domain.gates import MetricName
-from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
-from maintainer.domain.values import GIB, Bytes, Count, Duration, InsidePath, OpenShare, Positive, Real
+from maintainer.domain.metrics import ON_CHANCES
+from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only, refused
+from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
+Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
 PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
 
 
@@ -33,7 +34,7 @@ class DirectorySource(Section):
     kind: Annotated[Literal["directory"], designed("http", "kafka", "sql", "objects")] = Field(
         description="where samples and labels come from: files dropped into a folder"
     )
-    path: InsidePath = Field(description="the folder, below the state directory, such as inbox/electricity")
+    path: InboxPath = Field(description="the folder, below inbox/ of the state directory, such as inbox/electricity")
     format: Literal["auto", "parquet", "csv", "jsonl"] = Field(
         default="auto", description="auto: by the ending of the name"
     )
@@ -74,7 +75,9 @@ class CheckWindow(Section):
 
 Method = Annotated[
     Literal["auto", "psi", "jensenshannon", "wasserstein", "hellinger", "kl_div", "ks"],
-    designed("cramer_von_mises", "anderson", "ed", "es", "mannw", "t_test", "z", "chisquare", "g_test", "TVD"),
+    designed("cramer_von_mises", "anderson", "ed", "es", "mannw", "t_test", "z", "chisquare", "g_test", "fisher_exact"),
+    designed("TVD"),
+    refused("empirical_mmd", "it compares every row with every other"),
 ]
 
 
@@ -122,16 +125,22 @@ class Drift(Section):
         default=0.1,
         description="a score above it is drift; one number for all, or column -> threshold (0.1 for the others)",
     )
-    weights: dict[str, NotNegative] = Field(
-        default_factory=dict[str, float], description="column -> its weight in drift.share; 1 when absent"
+    weights: dict[str, Weight] = Field(
+        default_factory=dict[str, float],
+        description="column -> its weight in drift.share, at most a million; 1 when absent",
     )
     false_alarms: Annotated[NotBuilt, only()] = LATER
+
+
+QualityName = Annotated[Literal["accuracy", "f1_macro", "mae", "rmse", "r2"], designed(*ON_CHANCES)]
 
 
 class Quality(Section):
     """What is measured against late labels."""
 
-    metrics: tuple[MetricName, ...] = Field(default=(), description="figures of quality; all of the task's when empty")
+    metrics: tuple[QualityName, ...] = Field(
+        default=(), description="figures of quality; when empty all of the task's that need no probabilities"
+    )
     estimate_without_labels: Annotated[NotBuilt, only(False)] = LATER
 
 
@@ -210,7 +219,10 @@ class Optimizer(Section):
         default="adamw", description="the rule; adamw: decay apart from the gradient; sgd: with momentum 0.9"
     )
     learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
-    weight_decay: NotNegative = Field(default=0.01, description="pull of the weights towards zero")
+    weight_decay: NotNegative = Field(
+        default=0.01,
+        description="pull of the weights in each step: towards the champion's under frontier, else towards zero",
+    )
 
 
 class EarlyStopping(Section):
@@ -252,10 +264,13 @@ class Train(Section):
         default=None, description="strength of the term that holds the challenger near the champion; by method"
     )
     forgetting_budget: NotNegative = Field(
-        default=0.01, description="most the metric may lose on former data: points, but a share for mae and rmse"
+        default=0.01,
+        description="frontier: most the metric may lose on former data: points, but a share for mae and rmse",
     )
-    replay: Replay = Field(default=Replay(), description="rehearsal of former samples")
-    epochs: Count = Field(default=5, description="most passes over the new samples")
+    replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
+    epochs: Count = Field(
+        default=5, description="most passes over the new samples; scratch and bootstrap may take 40 and more"
+    )
     batch_size: Count = Field(default=128, description="samples in a step")
     optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")
     loss: Literal["auto", "cross-entropy", "focal", "huber", "mse"] = Field(

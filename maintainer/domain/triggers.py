@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -21,15 +22,30 @@ EVIDENCE = (
     "samples.new",
     "champion.age",
 )
-EVIDENCE_LATER = ("drift.multivariate", "estimated.", "fairness.")
-SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage")  # evidence that stays within 0..1
-SPANS = ("labels.delay", "champion.age")  # evidence in seconds
+EVIDENCE_LATER = ("drift.multivariate", "quality.log_loss", "quality.ece")
+FAMILIES_LATER = ("estimated.", "fairness.")
+SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage", "quality.accuracy", "quality.f1_macro")
+SPANS = ("labels.delay", "champion.age")  # evidence in seconds; its limits are durations
 LIMITS = ("above", "below", "drop")
+
+
+def range_of(metric: str) -> tuple[float, float]:
+    """Return the least and the greatest value that evidence can have."""
+    if metric in SHARES or metric.startswith("drift.missing."):
+        return 0.0, 1.0
+    return (-inf, 1.0) if metric == "quality.r2" else (0.0, inf)
+
+
+def range_of_loss(metric: str) -> tuple[float, float]:
+    """Return the least and the greatest loss that quality.<metric> can have; a gain is negative."""
+    if metric == "quality.r2":
+        return -inf, inf
+    return -1.0, 1.0 if metric in SHARES else inf
 
 
 def parse_evidence(value: object) -> object:
     """Refuse evidence that is designed but not built; the rest is checked against the task later."""
-    if isinstance(value, str) and value.startswith(EVIDENCE_LATER):
+    if isinstance(value, str) and (value in EVIDENCE_LATER or value.startswith(FAMILIES_LATER)):
         raise PydanticCustomError("not_built", "'{word}' " + NOT_BUILT, {"word": value})
     return value
 
@@ -55,7 +71,9 @@ class TriggerBase(Section):
 class AboveTrigger(TriggerBase):
     """Holds while its metric is above a limit."""
 
-    above: Limit = Field(description="holds above it; champion.age and labels.delay take durations such as 30d")
+    above: Limit = Field(
+        description="holds above it: a number, for champion.age and labels.delay a duration such as 30d"
+    )
     clear_below: Limit | None = Field(
         default=None, description="once fired it is clear again only at or below this; the limit itself when absent"
     )
@@ -64,18 +82,26 @@ class AboveTrigger(TriggerBase):
 class BelowTrigger(TriggerBase):
     """Holds while its metric is below a limit."""
 
-    below: Limit = Field(description="holds below it; champion.age and labels.delay take durations such as 30d")
+    below: Limit = Field(
+        description="holds below it: a number, for champion.age and labels.delay a duration such as 30d"
+    )
     clear_above: Limit | None = Field(
         default=None, description="once fired it is clear again only at or above this; the limit itself when absent"
     )
 
 
 class DropTrigger(TriggerBase):
-    """Holds while a quality metric has lost more than `drop` against the champion's own holdout."""
+    """Holds while a quality metric has lost more than `drop` against what the champion is held to.
+
+    That is its own figure where it is better than its parent's, else one between the two: see `metrics.faded` and
+    docs/decisions/0010-a-baseline-fades.md.
+    """
 
     drop: Positive = Field(description="most it may lose: points of the metric, but a share for mae and rmse")
     against: Literal["champion"] = Field(
-        default="champion", description="what the loss is measured against: its own holdout"
+        default="champion",
+        description="what the loss is measured against: the champion's figure on its own holdout; where its parent was "
+        "held to a better one, half-way between the two",
     )
     clear_below: Limit | None = Field(
         default=None,

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from maintainer.domain.profile import LARGEST
 from maintainer.domain.section import designed
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -68,21 +69,34 @@ def format_fraction(value: tuple[int, int]) -> str:
     return f"{value[0]} of {value[1]}"
 
 
-def parse_limit(value: object) -> object:
-    """Return a number; a duration counts in seconds, as champion.age and labels.delay do."""
-    if not isinstance(value, str):
-        return value
-    if re.fullmatch(r"[0-9]+[smhdw]", value):
-        return parse_duration(value).total_seconds()
-    raise PydanticCustomError("limit", "wanted a number; a duration such as 30d for champion.age and labels.delay")
+def parse_limit(value: object) -> float | timedelta:
+    """Return a finite number, or a duration; which of them is wanted depends on the evidence."""
+    if isinstance(value, timedelta) or (isinstance(value, str) and re.fullmatch(r"[0-9]+[smhdw]", value)):
+        return parse_duration(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        message = "wanted a finite number, or a duration such as 30d for champion.age and labels.delay"
+        raise PydanticCustomError("limit", message)
+    return float(value)
+
+
+def format_limit(value: float | timedelta) -> float | str:
+    """Return `7d` for seven days, and a number as it is."""
+    return format_duration(value) if isinstance(value, timedelta) else value
+
+
+def figure_of(limit: float | timedelta) -> float:
+    """Return a limit as evidence counts: durations in seconds."""
+    return limit.total_seconds() if isinstance(limit, timedelta) else limit
 
 
 def check_path(value: str) -> str:
-    """Return a relative path that stays inside the folder it is relative to."""
+    """Return a folder below inbox/, written in one way; what was taken in lies in a model's done/ and quarantine/."""
     path = PurePosixPath(value)
-    if not path.parts or path.is_absolute() or ".." in path.parts or re.search(r"[\\:\x00-\x1f]|^~", value):
-        raise PydanticCustomError("path", "wanted a path below the state directory, such as inbox/electricity")
-    return value
+    if len(path.parts) < 2 or path.parts[0] != "inbox" or ".." in path.parts or re.search(r"[\\:\x00-\x1f]", value):
+        raise PydanticCustomError("path", "wanted a folder below inbox/, such as inbox/electricity")
+    if {"done", "quarantine"} & set(path.parts[2:]):
+        raise PydanticCustomError("path", "wanted a folder below inbox/ that is not done or quarantine, nor in them")
+    return str(path)
 
 
 Duration = Annotated[
@@ -109,13 +123,13 @@ Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
 OpenShare = Annotated[float, Field(gt=0.0, lt=1.0, strict=True)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Limit = Annotated[
-    float,
-    Field(strict=True),
+    float | timedelta,
     BeforeValidator(parse_limit),
     designed("auto"),
+    PlainSerializer(format_limit, return_type=float | str, when_used="json"),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^0*[1-9][0-9]*[smhdw]$"}]}),
 ]
 Slug = Annotated[str, Field(pattern=SLUG)]
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=ONE_LINE)]
 FeatureName = Annotated[str, Field(max_length=200, pattern=r"^[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
-InsidePath = Annotated[str, AfterValidator(check_path)]
+InboxPath = Annotated[str, AfterValidator(check_path)]

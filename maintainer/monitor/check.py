@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import log, sqrt
+from math import isfinite, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from maintainer.domain import metrics
 from maintainer.domain.evidence import DriftScore, Evidence, Metric
 from maintainer.domain.policy import Policy
-from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.profile import LARGEST, ColumnCounts
 from maintainer.domain.sample import TaskKind, Window
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
 
 THRESHOLD = 0.1  # of a column that the policy's table of thresholds leaves out; Evidently's default
-ON_ANSWERS = ("accuracy", "f1_macro")  # what classes without probabilities can be measured by
 
 Profiles = Mapping[str, ColumnCounts]  # column -> its counts in one window
 
@@ -70,11 +69,15 @@ def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles)
 
 
 def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Measured) -> Evidence:
-    """Return the evidence of a check; without a reply (too few rows) nothing is said of drift."""
+    """Return the evidence of a check; without a reply (too few rows) nothing is said of drift.
+
+    A figure that is not finite is no figure: its name is absent, and a note says so.
+    """
     answer = policy.task.prediction  # which samples have an answer is no property of the data
     scores = tuple(s for s in reply.scores if s.kind == "value" or s.column != answer) if reply else ()
     values = {**seen.facts, **_drift_values(policy, scores)}
     values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
+    endless = [name for name, value in values.items() if not isfinite(value)]
     return Evidence(
         model=policy.model,
         version=seen.version,
@@ -83,10 +86,10 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         current=seen.current,
         reference_rows=seen.reference_rows,
         current_rows=seen.current_rows,
-        values=values,
+        values={name: value for name, value in values.items() if name not in endless},
         scores=scores,
-        metrics=measured.metrics,
-        notes=(*_drift_notes(policy, seen, scores), *measured.notes),
+        metrics=tuple(metric for metric in measured.metrics if isfinite(metric.value)),
+        notes=(*_drift_notes(policy, seen, scores), *measured.notes, *_endless_notes(endless)),
         sample_rows=seen.sample_rows,
         sample_error=sample_error(seen.sample_rows) if seen.sample_rows else None,
     )
@@ -104,36 +107,36 @@ def sample_error(rows: int) -> float:
 def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
     """Return the policy's metrics of (n,) answers against (n,) labels: class names, or numbers for regression.
 
-    Answers are classes without probabilities, so only accuracy and f1_macro can be had of them; the others are noted.
-    Pairs of numbers with one that is not finite are left out.
+    Pairs of numbers with one that is not finite, or beyond LARGEST, are left out, and a note says how many.
     """
-    wanted = policy.checks.quality.metrics or metrics.metrics_of(TaskKind(policy.task.kind))
+    wanted = policy.checks.quality.metrics or metrics.checked_metrics(policy.task.of)
     if policy.task.of is TaskKind.REGRESSION:
         return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
-    possible = tuple(name for name in wanted if name in ON_ANSWERS)
-    missing = [name for name in wanted if name not in ON_ANSWERS]
-    asked_for = missing if policy.checks.quality.metrics else []  # the task's defaults are left out silently
-    notes = (f"{', '.join(asked_for)} not measured: logged answers have no probabilities",) if asked_for else ()
     if not labels.size:
-        return Measured((), (*notes, _unlabelled(possible)))
+        return Measured((), (_unlabelled(wanted),))
     texts = np.concatenate([labels.astype(str), answers.astype(str)])
     indices = np.unique(texts, return_inverse=True)[1].reshape(2, -1).astype(np.int64)
     by_name = {"accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
-    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in possible), notes)
+    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in wanted))
 
 
 def _of_numbers(wanted: tuple[str, ...], labels: metrics.Values, answers: metrics.Values) -> Measured:
-    usable = np.isfinite(labels) & np.isfinite(answers)
+    usable = (np.abs(labels) <= LARGEST) & (np.abs(answers) <= LARGEST)
     rows = int(usable.sum())
+    left = labels.size - rows
+    notes = (f"{left} labelled answers left out: a number is not finite or beyond {LARGEST:g}",) if left else ()
     if not rows:
-        return Measured((), (_unlabelled(wanted),))
-    return Measured(
-        tuple(Metric(name, metrics.measure(name, labels[usable], answers[usable]), rows) for name in wanted)
-    )
+        return Measured((), (*notes, _unlabelled(wanted)))
+    figures = (Metric(name, metrics.measure(name, labels[usable], answers[usable]), rows) for name in wanted)
+    return Measured(tuple(figures), notes)
 
 
 def _unlabelled(names: tuple[str, ...]) -> str:
     return f"{', '.join(names)} not measured: no answered sample of the window has a label yet"
+
+
+def _endless_notes(names: list[str]) -> tuple[str, ...]:
+    return (f"{', '.join(names)} not measured: the figure is not finite",) if names else ()
 
 
 def _inputs(policy: Policy) -> list[str]:

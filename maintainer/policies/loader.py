@@ -50,32 +50,60 @@ def load_text(text: str, file: str) -> Policy:
 def load_folder(folder: File) -> tuple[dict[str, Policy], list[str]]:
     """Return the policies of a folder by model, and the problems of the files that are not among them.
 
-    Files whose names begin with a dot are left alone. Of two files with one model name neither counts.
+    Files whose names begin with a dot are left alone. Of two files with one model name neither counts, nor of two that
+    read one folder, unless it is the inbox of one of the two models.
     """
-    if not folder.is_dir():
-        return {}, [f"{folder}: is no folder; wanted one with a policy file for each model"]
+    try:
+        paths = _files(folder)
+    except OSError as error:
+        return {}, [f"{folder}: is no folder to be read: {error.strerror}; wanted a policy file for each model in it"]
     loaded: dict[str, list[tuple[File, Policy]]] = {}
     problems: list[str] = []
-    for path in _files(folder):
+    for path in paths:
         try:
             policy = load(path)
         except PolicyError as error:
             problems += error.problems
+        except Exception as error:  # a defect of ours must not keep the other models from their policies
+            problems.append(f"{path}: cannot be judged: {type(error).__name__}: {error}")
         else:
             loaded.setdefault(policy.model, []).append((path, policy))
     for model, both in loaded.items():
         for path, _ in both[1:]:
             problems.append(f"{path}: model '{model}' is the model of {both[0][0]} too; wanted one file for each")
-    return {model: both[0][1] for model, both in loaded.items() if len(both) == 1}, problems
+    single = {model: both[0] for model, both in loaded.items() if len(both) == 1}
+    contested = _contested(single)
+    problems += contested.values()
+    return {model: policy for model, (_, policy) in single.items() if model not in contested}, problems
+
+
+def _contested(loaded: dict[str, tuple[File, Policy]]) -> dict[str, str]:
+    """Return the models that read what is another one's or nobody's own, each with its problem."""
+    readers: dict[str, list[str]] = {}
+    for model, (_, policy) in loaded.items():
+        for source in policy.sources:
+            readers.setdefault(source.path, []).append(model)
+    found: dict[str, str] = {}
+    for folder, models in readers.items():
+        for model in models:
+            others = [str(loaded[name][0]) for name in models if name != model]
+            if others and folder != f"inbox/{model}":
+                said = f"sources reads {folder}, which {others[0]} reads too; wanted a folder of its own"
+                found[model] = f"{loaded[model][0]}: {said}"
+    return found
 
 
 def marks_of(folder: File) -> frozenset[tuple[str, int, int, int]]:
     """Return name, inode, size in bytes and time of change in ns of each policy file; the same marks, the same text."""
     found: set[tuple[str, int, int, int]] = set()
-    for path in _files(folder) if folder.is_dir() else ():
+    try:
+        paths = _files(folder)
+    except OSError:  # who loads the folder says so
+        return frozenset()
+    for path in paths:
         try:
             mark = path.stat()
-        except FileNotFoundError:  # an editor is just replacing it
+        except OSError:  # an editor is just replacing it, or it leads nowhere: who reads it says so
             continue
         found.add((path.name, mark.st_ino, mark.st_size, mark.st_ctime_ns))
     return frozenset(found)
@@ -115,9 +143,9 @@ def _read(text: str, path: str) -> Node:
 
 def _text(path: File) -> str:
     """Return the text of a file that is small enough to be a policy."""
-    if path.exists() and not path.is_file():
-        raise PolicyError([f"{path}: is no file; wanted a policy file"])
     try:
+        if path.exists() and not path.is_file():
+            raise PolicyError([f"{path}: is no file; wanted a policy file"])
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
@@ -173,12 +201,12 @@ def _set_right(data: dict[str, Any], path: Path) -> None:
         case ("model",):
             data["model"] = "stand-in"
         case ("task", "features", str(name), "[key]"):
-            data["task"]["features"].pop(name)
+            data["task"]["features"].pop(name, None)
         case ("task", "features", str(name), *_) if isinstance(data["task"]["features"], dict):
             data["task"]["features"][name] = {"type": "category"}
         case ("gates" | "triggers" | "sources" | "references" as key, int(i), *_):
-            unique = {"gates": {"mib_at_most": i + 1}, "triggers": {"name": f"stand-in-{i}"}}
-            unique["sources"] = {"path": f"stand-in-{i}"}
+            unique = {"gates": {"mib_at_most": 1e-9 * (i + 1)}, "triggers": {"name": f"stand-in-{i}"}}
+            unique["sources"] = {"path": f"inbox/stand-in-{i}"}
             data[key][i] = STAND_INS[key] | unique.get(key, {})
         case _:
             _leave_out(data, path)

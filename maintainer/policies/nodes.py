@@ -120,6 +120,8 @@ def read_yaml(text: str) -> tuple[Node, list[tuple[Mark, str]]]:
         raise YamlProblem(mark, f"is not YAML: {error.problem or error.context}{hint}") from error
     except yaml.YAMLError as error:
         raise YamlProblem(Mark(1, 1), f"is not YAML: {' '.join(str(error).split())[:200]}") from error
+    except (ValueError, OverflowError) as error:  # PyYAML on numbers that are too large: of a character, of a version
+        raise YamlProblem(reader.last, f"is not YAML: {error}") from error
 
 
 class _Reader:
@@ -129,6 +131,7 @@ class _Reader:
         self._events = events
         self._count = 0
         self.repeated: list[tuple[Mark, str]] = []
+        self.last = Mark(1, 1)  # of the nodes that could be read
 
     def document(self) -> Node:
         node: Node | None = None
@@ -144,7 +147,7 @@ class _Reader:
 
     def _node(self, event: Event, depth: int) -> Node:
         self._count += 1
-        mark = _mark(event)
+        self.last = mark = _mark(event)
         if self._count > MOST_NODES:
             raise YamlProblem(mark, f"the file has more than {MOST_NODES} values")
         if depth > DEEPEST:
@@ -152,8 +155,8 @@ class _Reader:
         _refuse_extras(event, mark)
         match event:
             case ScalarEvent():
-                plain = event.style is None
-                return Scalar(mark, scalar_of(event.value) if plain else event.value, event.value)
+                text = _whole(event.value, mark)
+                return Scalar(mark, scalar_of(text) if event.style is None else text, text)
             case SequenceStartEvent():
                 return self._items(mark, depth)
             case MappingStartEvent():
@@ -182,6 +185,14 @@ class _Reader:
             keys.nodes[key.text] = value
             keys.marks[key.text] = key.mark
         return keys
+
+
+def _whole(text: str, mark: Mark) -> str:
+    """Return a text with its surrogate pairs joined: JSON writes what lies beyond U+FFFF as two escapes."""
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        raise YamlProblem(mark, "has half of a surrogate pair, which is no character") from error
 
 
 def _mark(event: Event) -> Mark:

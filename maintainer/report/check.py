@@ -13,6 +13,7 @@ from maintainer.domain.evidence import Decision, DriftScore, Evidence, Finding, 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, metrics_of
 from maintainer.domain.policy import AboveTrigger, NumberFeature, Policy
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.values import figure_of
 from maintainer.report import charts, words
 from maintainer.report.charts import Lines, Rule, Series
 from maintainer.report.page import render
@@ -149,4 +150,4 @@ def _history(title: str, name: str, points: tuple[tuple[float, float | None], ..
 def drift_rules(policy: Policy) -> tuple[Rule, ...]:
     """Return the limits that triggers set on drift.share."""
     found = [t for t in policy.triggers if isinstance(t, AboveTrigger) and t.metric == "drift.share"]
-    return tuple(Rule(trigger.above, f"limit of {trigger.name}") for trigger in found)
+    return tuple(Rule(figure_of(trigger.above), f"limit of {trigger.name}") for trigger in found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from maintainer.domain.profile import LARGEST
 from maintainer.domain.sample import Column, ColumnKind, Schema
 from maintainer.store.database import literal, quoted
 
 FLOATS = ("DOUBLE", "FLOAT")
+USABLE = f"a finite number of at most {LARGEST:g}"  # of an answer, either sign: it is squared in figures of quality
 
 
 def raw_name(name: str) -> str:
@@ -86,13 +88,20 @@ def label_sql(schema: Schema, raw: str, kind: str) -> str:
 def label_problem(schema: Schema, typed: str, raw: str) -> str:
     """Return SQL that is NULL for a good or absent label and says in words what is wrong otherwise."""
     if schema.answer_kind is ColumnKind.NUMBER:
-        bad = f"({typed} is null and {_given(raw)} or isinf({typed}))"
-        return f"case when {bad} then {_said(schema.label, raw, 'a finite number')} end"
+        bad = f"({typed} is null and {_given(raw)} or abs({typed}) > {LARGEST!r})"
+        return f"case when {bad} then {_said(schema.label, raw, USABLE)} end"
     if not schema.classes:
         return "cast(null as varchar)"
     known = ", ".join(literal(v) for v in schema.classes)
     wanted = _said(schema.label, raw, "one of the classes " + ", ".join(schema.classes[:10]))
     return f"case when {typed} not in ({known}) then {wanted} end"
+
+
+def prediction_problem(schema: Schema, typed: str, raw: str) -> str:
+    """Return SQL that is NULL for an absent prediction and for one that figures can be made of."""
+    if schema.answer_kind is not ColumnKind.NUMBER:
+        return "cast(null as varchar)"
+    return f"case when abs({typed}) > {LARGEST!r} then {_said(schema.prediction, raw, USABLE)} end"
 
 
 def joined(problems: list[str]) -> str:

@@ -177,6 +177,15 @@ class Control:
         rows = self._rows("select * from model_check where model = ? order by number desc limit ?", model, limit)
         return [_check_record(row) for row in rows]
 
+    def scheduled_check(self, model: str) -> CheckRecord | None:
+        """Return the newest check of a model that the clock made; None before the first."""
+        rows = self._rows(
+            "select * from model_check where model = ? and coalesce(json_extract(decision, '$.scheduled'), 1) "
+            "order by number desc limit 1",
+            model,
+        )
+        return _check_record(rows[0]) if rows else None
+
     def check(self, check_id: str) -> CheckRecord:
         """Return one check."""
         rows = self._rows("select * from model_check where id = ?", check_id)

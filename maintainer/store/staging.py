@@ -96,6 +96,8 @@ def _problems(batch: Batch, raw: RawFile) -> str:
         problems.append(f"case when _id is null then {literal(f'{schema.id} is missing, wanted an id')} end")
     for column in schema.features:
         problems += contract.feature_problems(column, raw.columns.get(column.name))
+    if schema.prediction in raw.columns:
+        problems.append(contract.prediction_problem(schema, "_prediction", contract.raw_name(schema.prediction)))
     return _unless_broken(problems)
 
 

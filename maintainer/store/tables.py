@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maintainer.domain.sample import Column, ColumnKind, Schema
+from maintainer.domain.sample import Column, ColumnKind, Schema, folded
 from maintainer.errors import RefusedError
 from maintainer.store.database import Database, quoted
 
@@ -30,12 +30,12 @@ def adopt(database: Database, schema: Schema) -> list[str]:
             "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = 'sample'",
             [schema_name(schema.model)],
         ).fetchall()
-    kept = {str(name).casefold(): str(kind).lower() for name, kind in found}  # as DuckDB tells names apart
+    kept = {folded(str(name)): str(kind).lower() for name, kind in found}
     if not kept:
         _create(database, schema)
         return [f"tables of {schema.model} made with {len(schema.features)} features"]
     _same_types(schema, kept)
-    added = [column for column in schema.features if column.name.casefold() not in kept]
+    added = [column for column in schema.features if folded(column.name) not in kept]
     for column in added:
         with database.writing() as db:
             name = quoted(column.name)
@@ -47,7 +47,7 @@ def _same_types(schema: Schema, kept: dict[str, str]) -> None:
     answer = Column("_prediction", schema.answer_kind)
     for column in (*schema.features, answer):
         wanted = SQL_TYPES[column.kind]
-        if (have := kept.get(column.name.casefold(), wanted)) != wanted:
+        if (have := kept.get(folded(column.name), wanted)) != wanted:
             raise RefusedError(
                 f"policy {schema.model}: column {column.name} is kept as {have}, the policy wants {wanted};"
                 " use a new column name or a new model name"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintainer.domain.policy import NOT_BUILT
+from maintainer.domain.policy import NOT_BUILT, Policy
 from maintainer.errors import PolicyError
-from maintainer.policies import load, load_folder, load_text
+from maintainer.policies import load, load_folder, load_text, loader, marks_of
 from maintainer.policies.nodes import scalar_of
 
 SMALL = """\
@@ -71,6 +71,11 @@ LINES = [
     ("notify: [{kind: webhook}]\n", f"9:1: notify {NOT_BUILT}; leave it out"),
     ("checks: {cron: x}\n", f"9:10: checks.cron {NOT_BUILT}; leave it out"),
     ("export: {quantize: fp16}\n", f"9:10: export.quantize {NOT_BUILT}; leave it out"),
+    (
+        "checks: {drift: {method: empirical_mmd}}\n",
+        "9:26: checks.drift.method is 'empirical_mmd'; it is refused for good",
+    ),
+    ("checks: {drift: {method: {a: empirical_mmd}}}\n", "checks.drift.method.a is 'empirical_mmd'; it is refused for"),
     ("checks: {drift: {threshold: auto}}\n", f"9:29: checks.drift.threshold is 'auto', which {NOT_BUILT}"),
     ("checks: {drift: {threshold: {a: auto}}}\n", f"9:33: checks.drift.threshold.a is 'auto', which {NOT_BUILT}"),
     ("checks: {drift: {columns: [a, bb]}}\n", "9:31: checks.drift.columns[1] names 'bb', which is no column; wanted"),
@@ -146,7 +151,31 @@ def test_a_feature_with_an_underscore_in_front_is_told_at_its_name() -> None:
     assert problems(SMALL.replace("    a:", "    _a:"))[0].startswith("6:5: task.features._a is no name for a column")
 
 
+def test_what_stands_in_for_a_wrong_gate_is_not_told_to_be_one_of_the_others() -> None:
+    for gates in ("{kind: size, mib_at_most: 2}, {kind: paritty}", "{kind: paritty}, {kind: size, mib_at_most: 1}"):
+        found = problems(SMALL + f"gates: [{gates}]\n")
+        assert len(found) == 1 and "did you mean 'parity'?" in found[0], found
+
+
+def test_of_many_unknown_names_the_first_come_with_the_nearest_known_one() -> None:
+    names = [f"featur_{i}" for i in range(100)]
+    text = SMALL.replace("    a:", "    feature_1: {type: number}\n    a:")
+    found = problems(text + f"checks: {{drift: {{weights: {{{', '.join(f'{name}: 1' for name in names)}}}}}}}\n")
+    assert ["did you mean 'feature_1'?" in problem for problem in found] == [True] * 20 + [False] * 80
+
+
 # --- scalars
+
+
+def test_a_pair_of_escapes_is_the_one_character_that_json_writes_so() -> None:
+    text = (
+        SMALL.replace("    a:", '    "t\\ud83c\\udf21":')
+        + '  classes: ["\\ud83d\\ude00", b]\ndescription: "\\ud83c\\udf21"\n'
+    )
+    policy = load_text(text, "p")
+    assert list(policy.task.features) == ["t\U0001f321", "b"]
+    assert (policy.task.classes[0], policy.description) == ("\U0001f600", "\U0001f321")
+    assert policy.model_dump_json()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +251,12 @@ NO_POLICY = {
     "two documents": (SMALL.encode() + b"---\n" + SMALL.encode(), "second document"),
     "a key twice": (SMALL.encode() + b"model: other\n", "9:1: 'model' is there twice; first in line 2"),
     "a section for a key": (b"{a: 1}: 2\n", "for a key"),
+    "a character beyond all": (b'version: 1\ndescription: "\\UFFFFFFFF"\n', ":2:1: is not YAML: "),
+    "a character just beyond all": (b'model: "\\U00110000"\n', ":1:1: is not YAML: "),
+    "a version without end": (b"%YAML 1." + b"1" * 5000 + b"\n---\nmodel: a\n", ":1:1: is not YAML: "),
+    "half a character": (b'model: a\ndescription: "t\\udf21"\n', ":2:14: has half of a surrogate pair"),
+    "halves the wrong way round": (b'{"a": "\\udf21\\ud83c"}\n', "has half of a surrogate pair"),
+    "half a character in a name": (b'"t\\ud83c": 1\n', "has half of a surrogate pair"),
 }
 
 
@@ -268,6 +303,27 @@ def test_a_bad_file_does_not_hide_the_good_ones(tmp_path: Path) -> None:
     assert all("bad.yaml" in problem for problem in told)
 
 
+def test_a_file_that_leads_nowhere_or_that_we_stumble_over_does_not_hide_the_good_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good.yaml").write_text(SMALL)
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "odd.yaml").write_text(SMALL)
+    whole = loader.load
+
+    def stumbling(path: Path) -> Policy:
+        if path.name == "odd.yaml":
+            raise KeyError("a defect")
+        return whole(path)
+
+    monkeypatch.setattr(loader, "load", stumbling)
+    policies, told = load_folder(tmp_path)
+    assert list(policies) == ["small"]
+    assert "loop.yaml: cannot be read: Too many levels of symbolic links" in told[0]
+    assert "odd.yaml: cannot be judged: KeyError" in told[1]
+    assert [name for name, *_ in sorted(marks_of(tmp_path))] == ["good.yaml", "odd.yaml"]
+
+
 def test_two_files_for_one_model_are_a_problem_and_neither_counts(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     (tmp_path / "b.yaml").write_text(SMALL + "mode: observe\n")
@@ -279,4 +335,35 @@ def test_two_files_for_one_model_are_a_problem_and_neither_counts(tmp_path: Path
 def test_no_folder_is_a_problem_not_an_error(tmp_path: Path) -> None:
     policies, told = load_folder(tmp_path / "none")
     assert policies == {}
-    assert "is no folder" in told[0]
+    assert "is no folder to be read: No such file" in told[0]
+    assert marks_of(tmp_path / "none") == frozenset()
+
+
+def test_a_folder_that_two_policies_read_is_the_one_whose_inbox_it_is(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    other = "sources: [{kind: directory, path: inbox/small/}, {kind: directory, path: inbox/other}]\n"
+    (tmp_path / "other.yaml").write_text(SMALL.replace("small", "other") + other)
+    policies, told = load_folder(tmp_path)
+    assert list(policies) == ["small"]
+    said = f"reads inbox/small, which {tmp_path}/small.yaml reads too; wanted a folder of its own"
+    assert told == [f"{tmp_path}/other.yaml: sources {said}"]
+
+
+def test_a_folder_that_is_no_models_own_cannot_be_read_by_two(tmp_path: Path) -> None:
+    for model in "abc":
+        shared = "" if model == "c" else "sources: [{kind: directory, path: inbox/both}]\n"
+        (tmp_path / f"{model}.yaml").write_text(SMALL.replace("small", model) + shared)
+    policies, told = load_folder(tmp_path)
+    assert list(policies) == ["c"]
+    assert len(told) == 2
+
+
+def test_a_model_may_have_the_name_of_a_folder_that_every_inbox_has(tmp_path: Path) -> None:
+    (tmp_path / "done.yaml").write_text(SMALL.replace("small", "done"))
+    policies, told = load_folder(tmp_path)
+    assert (policies["done"].sources[0].path, told) == ("inbox/done", [])
+
+
+def test_the_template_under_another_name_reads_the_inbox_of_that_name() -> None:
+    text = (Path(__file__).parents[2] / "policies" / "template.yaml").read_text(encoding="utf-8")
+    assert load_text(text.replace("model: my-model", "model: churn"), "p").sources[0].path == "inbox/churn"

@@ -157,10 +157,10 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
     kinds = [{"type": "number", "max": 2.5}, {"type": "category", "values": draw(st.lists(WORDS, unique=True))}]
     features = {name: draw(st.sampled_from(kinds)) for name in names}
     taken = {name.casefold() for name in names} | {"prediction"}
-    limit = draw(st.floats(0, 1))
     metric = draw(st.sampled_from(["drift.share", f"drift.score.{names[0]}", "champion.age"]))
+    limit = draw(DURATIONS if metric == "champion.age" else st.floats(0, 0.9))
     of = draw(st.integers(1, 9))
-    trigger = {"metric": metric, "above": limit, "clear_below": limit / 2, "for": f"{draw(st.integers(1, of))} of {of}"}
+    trigger = {"metric": metric, "above": limit, "clear_below": limit, "for": f"{draw(st.integers(1, of))} of {of}"}
     return {
         "version": 1,
         "model": draw(NAMES),
@@ -171,10 +171,10 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
             "label": draw(WORDS.filter(lambda word: word.casefold() not in taken)),
             "classes": draw(st.lists(WORDS, min_size=2, unique=True)),
         },
-        "checks": {"every": draw(DURATIONS), "drift": {"weights": {names[0]: draw(st.floats(0, 9))}}},
+        "checks": {"every": draw(DURATIONS), "drift": {"weights": {names[0]: draw(st.floats(0.1, 9))}}},
         "triggers": [
             {"name": "t", **trigger},
-            {"name": "u", "metric": "quality.ece", "drop": draw(st.floats(1e-9, 1))},
+            {"name": "u", "metric": "quality.f1_macro", "drop": draw(st.floats(1e-9, 0.9))},
         ],
         "run": {"memory": f"{draw(st.integers(1, 9999))}MiB", "cooldown": draw(DURATIONS)},
     }

@@ -59,6 +59,21 @@ def test_a_bad_edit_keeps_the_former_policy_and_its_problem_until_it_is_mended(h
     assert (held.problems, held.policies["tiny"].mode) == ([], "observe")
 
 
+def test_features_in_another_order_are_another_policy(held: Context, tmp_path: Path) -> None:
+    path = tmp_path / "policies" / "tiny.yaml"
+    path.write_text(POLICY.replace("{x:", "{w: {type: number}, x:"))
+    held.load_policies()
+    path.write_text(POLICY.replace("}}}", "}, w: {type: number}}}"))
+    assert held.load_policies()[0].startswith("policy of tiny replaced")
+    assert list(held.policies["tiny"].task.features) == ["x", "w"]
+
+
+def test_what_a_policy_says_to_no_effect_is_told_when_it_is_taken_up(held: Context, tmp_path: Path) -> None:
+    (tmp_path / "policies" / "tiny.yaml").write_text(POLICY + "train: {strategy: finetune, replay: {share: 0.2}}\n")
+    assert held.load_policies()[1:] == ["policy of tiny: train.replay does nothing under strategy finetune"]
+    assert held.load_policies() == []
+
+
 def test_a_file_that_is_gone_withdraws_its_policy(held: Context, tmp_path: Path) -> None:
     held.load_policies()
     (tmp_path / "policies" / "tiny.yaml").unlink()

@@ -97,7 +97,7 @@ def test_above_and_below_never_hold_together(value: float, limit: float) -> None
     [
         ("accuracy", 0.9, 0.85, 0.05),
         ("accuracy", 0.9, 0.95, -0.05),
-        ("log_loss", 0.3, 0.4, 0.1),
+        ("f1_macro", 0.8, 0.7, 0.1),
         ("mae", 40.0, 50.0, 0.25),
         ("r2", 0.8, 0.7, 0.1),
     ],
@@ -154,12 +154,23 @@ def test_a_run_leaves_quiet_triggers_alone() -> None:
 @given(st.integers(0, 1000), st.integers(1, 500), st.integers(0, 1000))
 def test_a_spent_trigger_fires_again_exactly_when_enough_labels_are_new(at_run: int, needed: int, new: int) -> None:
     spent = TriggerState(SPENT, (True,), at_run)
-    assert rearm(spent, at_run + new, needed).mode is (FIRED if new >= needed else SPENT)
+    assert rearm(made(above=0.5), spent, at_run + new, needed).mode is (FIRED if new >= needed else SPENT)
 
 
 def test_new_labels_do_not_fire_a_trigger_that_no_longer_holds() -> None:
+    trigger = made(above=0.5, **{"for": "1 of 2"})
     for state in (TriggerState(SPENT, (True, False), 0), TriggerState(), TriggerState(FIRED, (True,), 0)):
-        assert rearm(state, 10_000, 1) == state
+        assert rearm(trigger, state, 10_000, 1) == state
+
+
+def test_one_check_in_five_does_not_fire_a_trigger_of_three_of_five_again() -> None:
+    trigger = made(above=0.3, clear_below=0.2, **{"for": "3 of 5"})
+    spent = spend(seen(trigger, [0.4, 0.4, 0.4])[-1].state, 0)
+    dancing = seen(trigger, [0.25] * 4 + [0.4], spent)[-1].state
+    assert dancing.recent == (False, False, False, False, True)
+    assert rearm(trigger, dancing, 10_000, 1).mode is SPENT
+    steady = seen(trigger, [0.4, 0.4], dancing)[-1].state
+    assert rearm(trigger, steady, 10_000, 1).mode is FIRED
 
 
 def test_all_triggers_of_a_policy_are_assessed_with_their_own_state_and_the_rest_forgotten() -> None:

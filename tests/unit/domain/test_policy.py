@@ -81,9 +81,10 @@ def test_named_gates_are_all_the_gates() -> None:
     assert policy.gates == (ParityGate(kind="parity"),)
 
 
-def test_a_duration_as_a_limit_counts_in_seconds() -> None:
-    policy = Policy.model_validate(document(triggers=[{"name": "t", "metric": "champion.age", "above": "30d"}]))
-    assert policy.triggers[0].model_dump()["above"] == 30 * 86_400
+def test_a_limit_that_is_a_duration_stays_one() -> None:
+    policy = Policy.model_validate(document(triggers=[{"name": "t", "metric": "champion.age", "above": "48h"}]))
+    assert policy.triggers[0].model_dump()["above"] == timedelta(days=2)
+    assert policy.triggers[0].model_dump(mode="json")["above"] == "2d"
 
 
 def test_the_hash_is_the_same_for_the_same_policy_however_it_is_written() -> None:
@@ -99,6 +100,28 @@ def test_the_hash_changes_with_any_value_and_with_the_order_of_the_features() ->
     turned["task"]["features"] = dict(reversed(turned["task"]["features"].items()))
     policies = [made, turned, with_value("train.seed", 1), with_value("mode", "observe")]
     assert len({policy_hash(Policy.model_validate(each)) for each in policies}) == 4
+
+
+@pytest.mark.parametrize(
+    ("strategy", "idle"),
+    [("frontier", []), ("scratch", ["forgetting_budget"]), ("finetune", ["forgetting_budget", "replay"])],
+)
+def test_what_a_strategy_does_not_look_at_is_noted_where_it_is_said(strategy: str, idle: list[str]) -> None:
+    said = {"forgetting_budget": 0.1, "replay": {"share": 0.2}}
+    policy = Policy.model_validate(document(train={"strategy": strategy} | said))
+    assert policy.notes() == [f"train.{key} does nothing under strategy {strategy}" for key in idle]
+    assert Policy.model_validate(document(train={"strategy": strategy})).notes() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "each"),
+    [("weights", {"a": 2.0, "b": 1.0}), ("method", {"a": "psi", "b": "psi"}), ("threshold", {"a": 1, "b": 2})],
+)
+def test_the_hash_does_not_know_the_order_of_what_is_said_of_columns(key: str, each: Document) -> None:
+    turned = dict(reversed(each.items()))
+    policies = [Policy.model_validate(with_value(f"checks.drift.{key}", value)) for value in (each, turned)]
+    assert policy_hash(policies[0]) == policy_hash(policies[1])
+    assert list(getattr(policies[1].checks.drift, key)) == ["b", "a"]
 
 
 def test_the_hash_is_fixed_so_that_an_upgrade_does_not_silently_change_every_run() -> None:

@@ -64,12 +64,21 @@ UNBUILT = [
     ("checks.drift.threshold", {"a": "auto"}),
     ("checks.drift.method", "mannw"),
     ("checks.drift.method", {"a": "TVD"}),
+    ("checks.drift.method", "fisher_exact"),
     ("checks.drift.false_alarms", {"at_most": 1, "per": "30d"}),
+    ("checks.quality.metrics", ["accuracy", "ece"]),
+    ("checks.quality.metrics", ["log_loss"]),
     ("checks.quality.estimate_without_labels", True),
     ("checks.contract", {"quarantine_share_above": 0.05}),
     *(
         ("triggers", [{"name": "t", "metric": metric, "above": 1}])
-        for metric in ("drift.multivariate", "estimated.accuracy", "fairness.parity.b")
+        for metric in (
+            "drift.multivariate",
+            "estimated.accuracy",
+            "fairness.parity.b",
+            "quality.ece",
+            "quality.log_loss",
+        )
     ),
     ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
     ("data.deduplicate", True),
@@ -136,11 +145,15 @@ def test_what_only_looks_like_nothing_is_refused(path: str, value: object) -> No
     assert any(NOT_BUILT in message for message in messages(with_value(path, value)))
 
 
+ROLES = ("id", "time", "label", "prediction")
 WRONG = [
     ("task.features", {"_a": {"type": "number"}}, "task.features._a"),
     ("task.features", {"": {"type": "number"}}, "task.features."),
     ("task.features", {}, "task.features"),
     ("task.features", {"a": {"type": "number"}, "A": {"type": "number"}}, "differs from 'a' only in case"),
+    *((f"task.{role}", "A", f"task.{role}: is 'A', which differs from 'a' only in case") for role in ROLES),
+    ("task.prediction", "Y", "task.prediction: is 'Y', which differs from 'y' only in case"),
+    ("task.id", "PREDICTION", "task.prediction: is 'prediction', which differs from 'PREDICTION' only in case"),
     ("task.features.a.min", "low", "task.features.a.number.min"),
     ("task.features.a", {"type": "number", "min": 2, "max": 1}, "task.features.a.min: is 2, which is above max"),
     ("task.features.b.values", ["x", "x"], "task.features.b.values.1: is 'x', which is listed before"),
@@ -161,6 +174,7 @@ WRONG = [
     ("checks.drift.threshold", {"c": 0.1}, "checks.drift.threshold.c: names 'c'"),
     ("checks.drift.threshold", 0, "checks.drift.threshold"),
     ("checks.drift.weights", {"c": 1}, "checks.drift.weights.c: names 'c'"),
+    ("checks.drift.weights", {"a": 1e308}, "checks.drift.weights.a"),
     ("data.split", {"validation": 0.5, "holdout": 0.4}, "data.split"),
     ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
     ("train.replay.share", 1.0, "train.replay.share"),
@@ -183,7 +197,19 @@ WRONG = [
         ("sources", [{"kind": "directory", "path": path}], "sources.0.path")
         for path in ("/etc", "../x", "inbox/../../x", "", ".", "~/x", "C:\\x", "a\x00b", "file://x")
     ),
-    ("sources", [{"kind": "directory", "path": p} for p in ("in/x", "in/x/")], "sources.1.path"),
+    *(
+        ("sources", [{"kind": "directory", "path": path}], "sources.0.path: wanted a folder below inbox/")
+        for path in ("inbox", "models/m", "./control", "inbox/..", "/inbox/m", "inbox/m\\x", "inbox/m/done", "Inbox/m")
+    ),
+    ("sources", [{"kind": "directory", "path": "inbox/m/quarantine/x"}], "that is not done or quarantine, nor in them"),
+    *(
+        (
+            "sources",
+            [{"kind": "directory", "path": path} for path in ("inbox/x", other)],
+            "sources.1.path: is 'inbox/x'",
+        )
+        for other in ("inbox/x/", "inbox//x", "./inbox/./x")
+    ),
     *(("checks.every", value, "checks.every") for value in ("1", "0d", "-1h", "1.5h", 60, "1y", "99999999999d", "٣d")),
     *(("run.memory", value, "run.memory") for value in ("4GB", "0MiB", 1.5, True, 7, "4 GiB")),
 ]
@@ -195,21 +221,52 @@ def test_a_wrong_value_is_refused_where_it_stands(path: str, value: object, told
     assert any(told in message for message in found), found
 
 
+def test_letters_beyond_ascii_are_told_apart_as_the_store_does() -> None:
+    made = with_value("task.features", {"Ä": {"type": "number"}, "ä": {"type": "number"}})
+    made["task"] |= {"label": "STRASSE", "id": "straße", "time": "É", "prediction": "é"}
+    assert messages(made) == []
+
+
 TRIGGERS = [
     ({"metric": "drift.shar", "above": 0.3}, "did you mean 'drift.share'?"),
     ({"metric": "quality.acuracy", "drop": 0.3}, "did you mean 'quality.accuracy'?"),
     ({"metric": "quality.mae", "drop": 0.3}, "which is no evidence"),
     ({"metric": "drift.score.c", "above": 0.3}, "which is no evidence"),
     ({"metric": "drift.share", "drop": 0.3}, "drop is for quality.<metric> only"),
-    ({"metric": "drift.share", "above": 30}, "is a share, wanted 0 to 1"),
+    ({"metric": "drift.share", "above": 30}, "above: is 30, which drift.share is never above: it is 0 to 1"),
+    ({"metric": "drift.share", "above": 1}, "above: is 1, which drift.share is never above"),
+    ({"metric": "drift.missing.a", "above": 1.0}, "above: is 1, which drift.missing.a is never above"),
+    ({"metric": "quality.accuracy", "above": 3}, "above: is 3, which quality.accuracy is never above"),
+    ({"metric": "labels.new", "above": -1}, "above: is -1, which labels.new is always above"),
+    ({"metric": "labels.coverage", "below": 0}, "below: is 0, which labels.coverage is never below"),
+    ({"metric": "labels.coverage", "below": 2}, "below: is 2, which labels.coverage is always below"),
+    ({"metric": "samples.new", "below": 0}, "below: is 0, which samples.new is never below"),
+    ({"metric": "drift.share", "above": 0.3, "clear_below": -1}, "clear_below: is -1, which drift.share is always"),
+    (
+        {"metric": "labels.coverage", "below": 0.3, "clear_above": 2},
+        "clear_above: is 2, which labels.coverage is always",
+    ),
+    ({"metric": "quality.accuracy", "drop": 1}, "drop: is 1, which the loss of quality.accuracy is never above"),
+    ({"metric": "quality.accuracy", "drop": 0.1, "clear_below": -2}, "clear_below: is -2, which the loss of"),
+    ({"metric": "labels.new", "above": "5m"}, "above: is 5m; wanted a number: labels.new is no duration"),
+    ({"metric": "drift.share", "above": 0.3, "clear_below": "1d"}, "clear_below: is 1d; wanted a number"),
+    ({"metric": "champion.age", "above": 30}, "above: is 30; wanted a duration such as 30d"),
+    ({"metric": "labels.delay", "below": "1d", "clear_above": 2}, "clear_above: is 2; wanted a duration"),
+    (
+        {"metric": "champion.age", "above": "30d", "clear_below": "5w"},
+        "clear_below: is 35d, which is above the limit, 30d",
+    ),
+    ({"metric": "labels.new", "above": True}, "wanted a finite number"),
+    ({"metric": "labels.new", "above": float("nan")}, "wanted a finite number"),
+    ({"metric": "labels.new", "above": 10**400}, "wanted a finite number"),
     ({"metric": "drift.prediction", "above": 0.3, "clear_below": 0.4}, "clear_below: is 0.4, which is above the limit"),
-    ({"metric": "quality.ece", "below": 0.3, "clear_above": 0.2}, "clear_above: is 0.2, which is below the limit"),
-    ({"metric": "quality.ece", "drop": 0.1, "clear_below": 0.2}, "clear_below: is 0.2, which is above the limit"),
+    ({"metric": "quality.f1_macro", "below": 0.3, "clear_above": 0.2}, "clear_above: is 0.2, which is below the limit"),
+    ({"metric": "quality.f1_macro", "drop": 0.1, "clear_below": 0.2}, "clear_below: is 0.2, which is above the limit"),
     ({"metric": "drift.share"}, "exactly one of the limits"),
     ({"metric": "drift.share", "above": 0.3, "below": 0.1}, "exactly one of the limits"),
     ({"metric": "drift.share", "above": 0.3, "for": "5 of 3"}, "wanted 'm of n'"),
     ({"metric": "drift.share", "above": 0.3, "for": "0 of 3"}, "wanted 'm of n'"),
-    ({"metric": "champion.age", "above": "a month"}, "wanted a number"),
+    ({"metric": "champion.age", "above": "a month"}, "wanted a finite number, or a duration such as 30d"),
 ]
 
 
@@ -220,18 +277,34 @@ def test_a_trigger_that_cannot_work_is_refused(trigger: Document, told: str) -> 
 
 
 @pytest.mark.parametrize(
-    "metric",
+    ("metric", "limit"),
     [
-        *("drift.share", "drift.prediction", "drift.score.a", "drift.missing.b", "quality.f1_macro"),
-        *("contract.quarantine_share", "labels.new", "labels.coverage", "labels.delay", "samples.new", "champion.age"),
+        *((f"drift.{name}", 0.5) for name in ("share", "prediction", "score.a", "missing.b")),
+        *((name, 0.5) for name in ("quality.f1_macro", "contract.quarantine_share", "labels.coverage")),
+        *(("labels.new", 5000), ("samples.new", 0), ("labels.delay", "3h"), ("champion.age", "30d")),
     ],
 )
-def test_every_evidence_name_of_the_task_can_be_triggered_on(metric: str) -> None:
-    assert messages(document(triggers=[{"name": "t", "metric": metric, "above": 0.5}])) == []
+def test_every_evidence_name_of_the_task_can_be_triggered_on(metric: str, limit: object) -> None:
+    assert messages(document(triggers=[{"name": "t", "metric": metric, "above": limit}])) == []
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"metric": "quality.r2", "below": -3, "clear_above": 1.0},
+        {"metric": "quality.r2", "drop": 7},
+        {"metric": "quality.mae", "drop": 7, "clear_below": -0.5},
+        {"metric": "labels.coverage", "below": 1, "clear_above": 1},
+        {"metric": "contract.quarantine_share", "above": 0, "clear_below": 0},
+    ],
+)
+def test_a_limit_on_the_edge_of_what_can_be_is_taken_where_the_trigger_can_hold_and_clear(trigger: Document) -> None:
+    made = with_value("task.kind", "tabular-regression")
+    assert messages(made | {"triggers": [{"name": "t"} | trigger]}) == []
 
 
 def test_evidence_that_the_checks_leave_out_cannot_be_triggered_on() -> None:
-    checks = {"drift": {"columns": ["b"]}, "quality": {"metrics": ["ece"]}}
+    checks = {"drift": {"columns": ["b"]}, "quality": {"metrics": ["f1_macro"]}}
     triggers = [
         {"name": "s", "metric": "drift.score.a", "above": 0.3},
         {"name": "t", "metric": "quality.accuracy", "drop": 0.1},
@@ -240,6 +313,19 @@ def test_evidence_that_the_checks_leave_out_cannot_be_triggered_on() -> None:
         "triggers.0.metric: is 'drift.score.a', but checks.drift.columns leaves 'a' out",
         "triggers.1.metric: is 'quality.accuracy', but checks.quality.metrics leaves 'accuracy' out",
     ]
+
+
+@pytest.mark.parametrize(
+    "drift", [{"weights": {"a": 0, "b": 0.0}}, {"columns": ["b"], "weights": {"b": 0}}, {"columns": ["prediction"]}]
+)
+def test_a_share_of_no_column_with_a_weight_cannot_be_triggered_on(drift: Document) -> None:
+    triggers = [{"name": "t", "metric": "drift.share", "above": 0.3}]
+    assert messages(document(checks={"drift": drift}, triggers=triggers)) == [
+        "triggers.0.metric: is 'drift.share', but checks.drift leaves no feature with a weight above 0"
+    ]
+    assert (
+        messages(document(checks={"drift": drift | {"columns": "all", "weights": {"a": 0}}}, triggers=triggers)) == []
+    )
 
 
 def test_faults_between_parts_are_all_told_at_once() -> None:

@@ -8,7 +8,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from maintainer.domain.evidence import DriftScore
+from maintainer.domain.evidence import DriftScore, Metric
 from maintainer.domain.policy import Policy
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind, Window
@@ -108,17 +108,15 @@ def test_facts_counted_elsewhere_and_quality_are_evidence_too():
     assert evidence.values["quality.accuracy"] == 0.5
 
 
-def test_classes_without_probabilities_give_accuracy_and_f1_and_a_note_for_the_rest():
+def test_classes_without_probabilities_give_accuracy_and_f1():
     labels, answers = (np.asarray(list(text), dtype=object) for text in ("aabbc", "aabcc"))
-    rules = policy(quality={"metrics": ["accuracy", "f1_macro", "ece"]})
-    found = quality(rules, labels, answers)
+    found = quality(policy(), labels, answers)
     assert {m.name: (round(m.value, 4), m.n) for m in found.metrics} == {
         "accuracy": (0.8, 5),
         "f1_macro": (round((1 + 2 / 3 + 2 / 3) / 3, 4), 5),
     }
-    assert len(found.notes) == 1
-    assert "ece" in found.notes[0]
-    assert not quality(policy(), labels, answers).notes
+    assert not found.notes
+    assert [m.name for m in quality(policy(quality={"metrics": ["f1_macro"]}), labels, answers).metrics] == ["f1_macro"]
 
 
 def test_no_labels_yet_is_a_note_and_no_number():
@@ -142,3 +140,20 @@ def test_the_daemons_side_loads_neither_evidently_nor_pandas():
     code = "import sys, maintainer.monitor.check; print({'evidently', 'pandas', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_figure_that_is_not_finite_is_absent_and_noted():
+    measured = Measured((Metric("accuracy", float("inf"), 3), Metric("f1_macro", 0.5, 3)))
+    evidence = assemble(policy(), seen(facts={"labels.new": float("nan")}), None, measured)
+    assert dict(evidence.values) == {"quality.f1_macro": 0.5}
+    assert [metric.name for metric in evidence.metrics] == ["f1_macro"]
+    assert "labels.new, quality.accuracy not measured: the figure is not finite" in evidence.notes
+
+
+@pytest.mark.parametrize("absurd", [1e200, -1e200, np.inf])
+def test_a_number_that_cannot_be_squared_is_left_out_of_the_figures_and_noted(absurd: float):
+    task = {"kind": "tabular-regression", "features": {"a": {"type": "number"}}, "label": "y"}
+    rules = Policy.model_validate({"version": 1, "model": "m", "task": task})
+    found = quality(rules, np.asarray([1.0, 2.0, absurd]), np.asarray([1.0, absurd, 1.0]))
+    assert {m.name: (m.value, m.n) for m in found.metrics} == {"mae": (0.0, 1), "rmse": (0.0, 1), "r2": (0.0, 1)}
+    assert found.notes == ("2 labelled answers left out: a number is not finite or beyond 1e+150",)

@@ -55,6 +55,14 @@ def test_a_feature_whose_name_only_changes_its_case_stays_the_same_column(databa
         adopt(database, replace(schema, features=(Column("X", ColumnKind.CATEGORY),)))
 
 
+def test_letters_beyond_ascii_make_columns_of_their_own(database: Database, schema: Schema) -> None:
+    for name in ("Ä", "ä"):
+        schema = replace(schema, features=(*schema.features, Column(name, ColumnKind.NUMBER)))
+        assert adopt(database, schema) == [f"column {name} added to the samples of small"]
+    assert {"Ä", "ä"} <= columns(database, schema).keys()
+    assert adopt(database, schema) == []
+
+
 def test_models_do_not_share_tables(database: Database, schema: Schema) -> None:
     assert adopt(database, replace(schema, model="main")) == ["tables of main made with 2 features"]
     assert adopt(database, schema) == []
