@@ -117,7 +117,8 @@ class Operations:
 
     def _rests(self, run_id: str) -> bool:
         """Return whether a run was paused so lately that it is left alone for now."""
-        return run_id in self._paused and self.context.clock() < self._paused[run_id] + RETRY
+        since = self._paused.get(run_id)
+        return since is not None and since <= self.context.clock() < since + RETRY  # the clock may be set back
 
     def recover(self) -> list[str]:
         """Note which runs were cut short when the process before this one ended."""
@@ -161,11 +162,11 @@ class Operations:
 
     def next_check(self, policy: Policy) -> datetime:
         """Return when the next check of a model is due."""
-        last = self.context.control.checks(policy.model)
+        last, now = self.context.control.checks(policy.model), self.context.clock()
         start = self.context.champion(policy.model)
-        if last:
-            return last[0].happened_at + policy.checks.every
-        return start.created_at if start else self.context.clock() + timedelta(days=36500)
+        if last:  # one in the future was made before the clock was set back
+            return last[0].happened_at + policy.checks.every if last[0].happened_at <= now else now
+        return min(start.created_at, now) if start else now + timedelta(days=36500)
 
     # --- the champion
 

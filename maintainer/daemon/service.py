@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler  # pyright: ignore[reportMissingTypeStubs]
+from apscheduler.triggers.base import BaseTrigger  # pyright: ignore[reportMissingTypeStubs]
 
 from maintainer.daemon.context import Context
 from maintainer.daemon.notify import Notifier
@@ -34,6 +35,18 @@ GRACE_SECONDS = 3  # for requests under way when the daemon stops
 def utc_now() -> datetime:
     """Return the present, the production clock."""
     return datetime.now(UTC)
+
+
+class Every(BaseTrigger):
+    """An interval from now on: after a jump of the clock nothing is made up for, and nothing is counted out."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> Any:
+        """Return the time of the next tick, a datetime."""
+        del previous_fire_time
+        return now + self._interval
 
 
 class Beat:
@@ -99,7 +112,9 @@ class Service:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
+        logging.getLogger("apscheduler").setLevel(
+            logging.ERROR
+        )  # it tells of every tick, and of one that waits for a long one
         with Owner(self._settings.state):
             notifier = Notifier()
             context = Context.open(self._settings, utc_now, notifier.alive)
@@ -112,7 +127,8 @@ class Service:
                     _open_store(context)
                     scheduler.start()
                     notifier.send("READY=1", f"STATUS=serving {self._settings.socket}")
-                    self._stopped.wait()
+                    while not self._stopped.wait(self._settings.poll_seconds):
+                        keep_time(scheduler, timedelta(seconds=self._settings.poll_seconds))
                     notifier.send("STOPPING=1")
                     context.stopping.set()  # first: requests that wait for a child end now
             finally:
@@ -132,9 +148,8 @@ class Service:
         scheduler: Any = BackgroundScheduler(timezone=UTC)
         scheduler.add_job(
             beat,
-            "interval",
+            Every(timedelta(seconds=self._settings.poll_seconds)),
             id="tick",
-            seconds=self._settings.poll_seconds,
             next_run_time=utc_now(),
             coalesce=True,
             max_instances=1,
@@ -168,6 +183,14 @@ class Service:
             server.run(sockets=[channel])
         finally:
             self._stopped.set()  # without its API the daemon is of no use
+
+
+def keep_time(scheduler: Any, every: timedelta) -> None:
+    """Tick now where the next tick is further away than it can be: the clock was set back."""
+    due, now = scheduler.get_job("tick").next_run_time, utc_now()
+    if due > now + every:
+        log.warning("the clock was set back: the next tick was due at %s", due)
+        scheduler.modify_job("tick", next_run_time=now)
 
 
 def _open_store(context: Context) -> None:

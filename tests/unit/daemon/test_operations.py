@@ -11,9 +11,11 @@ from maintainer.daemon.context import Context
 from maintainer.daemon.machine import Outcome
 from maintainer.daemon.operations import RETRY, Operations
 from maintainer.daemon.starting import next_run
+from maintainer.domain.policy import policy_hash
 from maintainer.domain.run import Phase, Verdict
 from maintainer.errors import RefusedError, StoreError
 from maintainer.settings import load
+from maintainer.store.control import CheckRecord
 
 POLICY = """\
 version: 1
@@ -113,3 +115,13 @@ def test_a_second_run_of_a_model_is_refused_while_one_is_under_way(
     run = begin()
     with pytest.raises(RefusedError, match=f"run {run} of tiny is under way"):
         begin()
+
+
+@pytest.mark.parametrize(("ago", "due_in"), [(timedelta(days=-400), timedelta(0)), (timedelta(0), timedelta(hours=1))])
+def test_a_check_from_the_future_makes_the_next_one_due_now(
+    held: Context, clock: Clock, ago: timedelta, due_in: timedelta
+) -> None:
+    policy = held.policy("tiny")
+    made = clock.now - ago
+    held.control.add_check(CheckRecord("tiny-c000001", "tiny", 1, made, policy_hash(policy), "{}", "[]", "{}"))
+    assert Operations(held).next_check(policy) == clock.now + due_in
