@@ -38,6 +38,8 @@ def run(
 
 
 def _once(as_json: bool) -> None:
+    import signal
+
     from maintainer.daemon.context import Context
     from maintainer.daemon.operations import Operations
     from maintainer.daemon.service import utc_now
@@ -46,6 +48,8 @@ def _once(as_json: bool) -> None:
     held = settings()
     with Owner(held.state):
         context = Context.open(held, utc_now)
+        for number in (signal.SIGTERM, signal.SIGINT):  # what is under way is paused, as by the daemon
+            signal.signal(number, lambda *_: context.stopping.set())
         try:
             sentences = Operations(context).tick()
         finally:

@@ -18,7 +18,7 @@ from maintainer.domain.model import Manifest
 from maintainer.domain.phase import GateResult, PhaseSpec, TrainResult
 from maintainer.domain.policy import Policy, schema_of
 from maintainer.domain.run import Phase, Verdict
-from maintainer.errors import RefusedError, StoreError
+from maintainer.errors import RefusedError, UnreadableError
 from maintainer.promote.versions import Finished, promote, prune
 from maintainer.settings import Settings
 from maintainer.store import artifacts
@@ -134,6 +134,6 @@ def _claim(run_dir: Path, record: RunRecord) -> None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise UnreadableError(f"{path} cannot be read: {error}") from error
     if found != mark:
         raise RefusedError(f"{run_dir} is of another run: {path.name} says {found}, the journal {mark}; move it away")

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,24 @@ from maintainer.store.intake import Ingested
 
 log = logging.getLogger(__name__)
 
-RETRY = timedelta(minutes=1)  # after which a run that met a full disk or a broken store is tried again
+RETRY, RETRY_AT_MOST = timedelta(minutes=1), timedelta(hours=1)  # rest after a setback; doubles with each in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A span in which something that failed is left alone."""
+
+    begin: datetime
+    end: datetime
+
+    @classmethod
+    def after(cls, setbacks: int, now: datetime) -> Rest:
+        """Return the rest after so many setbacks in a row; one at least is counted."""
+        return cls(now, now + min(RETRY * 2.0 ** min(max(setbacks, 1) - 1, 10), RETRY_AT_MOST))
+
+    def lasts(self, now: datetime) -> bool:
+        """Return whether it is not over; a clock that was set back ends it."""
+        return self.begin <= now < self.end
 
 
 class Operations:
@@ -40,7 +58,7 @@ class Operations:
         self._tell = tell  # of what went on in the background
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
-        self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
+        self._rests: dict[str, Rest] = {}  # of runs that were put off; a new process tries at once
         self._checking = threading.Lock()
         self._recovered = False
 
@@ -72,7 +90,7 @@ class Operations:
         return write_evidently_report(self.context, check_id)
 
     def start_run(self, model: str, reason: str, bootstrap: bool = False) -> str:
-        """Start a run now because a person wants it; return its id.
+        """Start a run now because a person wants it, or go on with the one that was paused; return its id.
 
         Raises:
             RefusedError: one is under way, or a bootstrap is asked for where there is a champion, or the reverse.
@@ -83,10 +101,22 @@ class Operations:
             raise RefusedError(f"{model} has a champion, {champion.version}; `maintainer train {model}` tunes it")
         if not bootstrap and not champion:
             raise RefusedError(f"{model} has no champion yet; `maintainer bootstrap {model}` makes the first")
-        record = next_run(self.context, policy, reason)
-        self.context.control.create_run(record)
-        self.drive(record.id)
-        return record.id
+        run = self.paused_run(model)
+        if run is None:
+            record = next_run(self.context, policy, reason)
+            self.context.control.create_run(record)
+            run = record.id
+        self.drive(run)
+        return run
+
+    def paused_run(self, model: str) -> str | None:
+        """Return the run of a model that is not over and that nobody works on."""
+        waiting = (record.id for record in self.context.control.open_runs(model))
+        return next((run for run in waiting if not self.under_way(run)), None)
+
+    def under_way(self, run_id: str) -> bool:
+        """Return whether a run is being worked on, or waits for its turn."""
+        return run_id in self._flying
 
     def drive(self, run_id: str) -> list[str]:
         """Do the phases of a run until it is over or paused, here or in the background."""
@@ -105,20 +135,22 @@ class Operations:
                 self._tell(sentence)
         except MaintainerError as error:
             log.warning("run %s: %s", run_id, error)
+        except Exception:  # a defect: nobody asks the runner what became of it
+            log.exception("run %s broke", run_id)
         finally:
             self._flying.discard(run_id)
 
     def _advance(self, run_id: str) -> str:
+        self._rests[run_id] = Rest.after(1, self.context.clock())  # should the journal itself be what fails
         run = machine.advance(self.context.control, run_id, self.assembly, self.context.clock)
-        self._paused.pop(run_id, None)
-        if run.paused:
-            self._paused[run_id] = self.context.clock()
+        self._rests[run_id] = Rest.after(run.put_off, self.context.clock())
+        if run.over:
+            del self._rests[run_id]
         return told(run)
 
-    def _rests(self, run_id: str) -> bool:
-        """Return whether a run was paused so lately that it is left alone for now."""
-        since = self._paused.get(run_id)
-        return since is not None and since <= self.context.clock() < since + RETRY  # the clock may be set back
+    def _resting(self, run_id: str) -> bool:
+        """Return whether a run met with a setback so lately that it is left alone for now."""
+        return run_id in self._rests and self._rests[run_id].lasts(self.context.clock())
 
     def recover(self) -> list[str]:
         """Note which runs were cut short when the process before this one ended."""
@@ -151,7 +183,7 @@ class Operations:
         """Do everything that is due for one model."""
         sentences = intake.take_in(self.context, policy)
         for record in self.context.control.open_runs(policy.model):
-            if not self._rests(record.id):
+            if not self._resting(record.id):
                 sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
             checked = self.check(policy.model, may_start=True)

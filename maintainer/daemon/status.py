@@ -93,7 +93,7 @@ def of_run_record(held: Operations, record: RunRecord) -> dict[str, Any]:
         "policy": record.policy_hash,
         "phase": run.phase,
         "running": run.running,
-        "paused": run.paused,
+        "paused": not run.over and not held.under_way(record.id),
         "over": run.over,
         "verdict": run.verdict,
         "why": run.reason,

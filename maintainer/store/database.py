@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from maintainer.errors import BusyError, StoreError
+from maintainer.errors import BusyError, StoreError, UnreadableError
 from maintainer.store.migrate import migrate
 
 Connection = duckdb.DuckDBPyConnection
@@ -120,7 +120,13 @@ class Database:
         if isinstance(error, duckdb.FatalException):  # the database refuses everything until it is opened again
             self.close()
         hint = "; `maintainer doctor` reads every table and says what to do" if isinstance(error, DAMAGE) else ""
-        return StoreError(f"{self._path}: {_first_line(error)}{hint}")
+        kind = StoreError if _passes(error) else UnreadableError
+        return kind(f"{self._path}: {_first_line(error)}{hint}")
+
+
+def _passes(error: duckdb.Error) -> bool:
+    """Return whether it may be well later: no damage, and no statement that can never be done."""
+    return isinstance(error, (duckdb.OperationalError, duckdb.FatalException)) and "orrupt" not in str(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -3,16 +3,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from maintainer.daemon.context import Context
 from maintainer.daemon.machine import Outcome
-from maintainer.daemon.operations import RETRY, Operations
+from maintainer.daemon.operations import RETRY, RETRY_AT_MOST, Operations, Rest
 from maintainer.daemon.starting import next_run
 from maintainer.domain.policy import policy_hash
-from maintainer.domain.run import Phase, Verdict
+from maintainer.domain.run import Kind, Phase, Verdict
 from maintainer.errors import RefusedError, StoreError
 from maintainer.settings import load
 from maintainer.store.control import CheckRecord
@@ -75,16 +76,17 @@ def begin(held: Context) -> Callable[[], str]:
     return make
 
 
-def test_a_run_that_met_a_full_disk_rests_for_a_minute_and_then_goes_on(
+def test_a_run_that_met_a_full_disk_rests_twice_as_long_each_time_and_then_goes_on(
     held: Context, clock: Clock, stages: Stages, begin: Callable[[], str]
 ) -> None:
     operations, run = Operations(held), begin()
-    for _ in range(5):  # five ticks
+    for _ in range(41):  # ten minutes
         operations.tick()
-        clock.now += timedelta(seconds=5)
-    assert [e.kind for e in held.control.events(run)].count("paused") == 1
+        clock.now += timedelta(seconds=15)
+    begun = [e.happened_at for e in held.control.events(run) if e.kind is Kind.PUT_OFF]
+    assert [later - former for former, later in pairwise(begun)] == [RETRY, 2 * RETRY, 4 * RETRY]
     stages.full = False
-    clock.now += RETRY
+    clock.now += RETRY_AT_MOST
     operations.tick()
     assert held.control.state(run).verdict is Verdict.PROMOTED
 
@@ -125,3 +127,24 @@ def test_a_check_from_the_future_makes_the_next_one_due_now(
     made = clock.now - ago
     held.control.add_check(CheckRecord("tiny-c000001", "tiny", 1, made, policy_hash(policy), "{}", "[]", "{}"))
     assert Operations(held).next_check(policy) == clock.now + due_in
+
+
+def test_a_rest_is_an_hour_at_most_and_ends_when_the_clock_is_set_back(clock: Clock) -> None:
+    rest = Rest.after(500, clock.now)
+    assert rest.end - rest.begin == RETRY_AT_MOST
+    assert rest.lasts(clock.now)
+    assert not rest.lasts(clock.now - timedelta(seconds=1))
+
+
+def test_a_start_by_hand_goes_on_with_the_run_that_was_paused(
+    held: Context, stages: Stages, begin: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Context, "champion", lambda self, model: None)
+    operations, run = Operations(held), begin()
+    operations.tick()
+    assert operations.paused_run("tiny") == run
+    stages.full = False
+    assert operations.start_run("tiny", "by hand", bootstrap=True) == run
+    assert held.control.state(run).verdict is Verdict.PROMOTED
+    assert operations.paused_run("tiny") is None
+    assert operations.start_run("tiny", "by hand", bootstrap=True) != run
