@@ -49,7 +49,7 @@ def _once(as_json: bool) -> None:
     with Owner(held.state):
         context = Context.open(held, utc_now)
         for number in (signal.SIGTERM, signal.SIGINT):  # what is under way is paused, as by the daemon
-            signal.signal(number, lambda *_: context.stopping.set())
+            signal.signal(number, lambda _number, _frame: context.stopping.set())
         try:
             sentences = Operations(context).tick()
         finally:

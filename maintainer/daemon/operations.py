@@ -45,6 +45,15 @@ class Rest:
         return self.begin <= now < self.end
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Checks of a model that failed in a row, and the rest until it is tried again."""
+
+    times: int
+    words: str
+    rest: Rest
+
+
 class Operations:
     """One way in to everything the program does.
 
@@ -59,6 +68,7 @@ class Operations:
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
         self._rests: dict[str, Rest] = {}  # of runs that were put off; a new process tries at once
+        self.failed: dict[str, Failed] = {}  # model -> its checks that failed in a row
         self._checking = threading.Lock()
         self._recovered = False
 
@@ -83,7 +93,19 @@ class Operations:
     def check(self, model: str, may_start: bool = False) -> Checked:
         """Check a model now; when it may, start the run that its triggers ask for."""
         with self._checking:
-            return run_check(self.context, self.context.policy(model), may_start)
+            checked = run_check(self.context, self.context.policy(model), may_start)
+        self.failed.pop(model, None)
+        return checked
+
+    def _check_due(self, model: str) -> Checked:
+        """Make the check that is due; after one that fails the next is not due before a rest."""
+        try:
+            return self.check(model, may_start=True)
+        except Exception as error:
+            times = self.failed[model].times + 1 if model in self.failed else 1
+            words = str(error) or type(error).__name__
+            self.failed[model] = Failed(times, words, Rest.after(times, self.context.clock()))
+            raise
 
     def evidently_report(self, check_id: str) -> Path:
         """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
@@ -186,7 +208,7 @@ class Operations:
             if not self._resting(record.id):
                 sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
-            checked = self.check(policy.model, may_start=True)
+            checked = self._check_due(policy.model)
             sentences.append(f"{policy.model}: {checked.decision.reason}")
             if checked.run_id is not None:
                 sentences += self.drive(checked.run_id)
@@ -195,6 +217,9 @@ class Operations:
     def next_check(self, policy: Policy) -> datetime:
         """Return when the next check of a model is due."""
         last, now = self.context.control.checks(policy.model), self.context.clock()
+        failed = self.failed.get(policy.model)
+        if failed and failed.rest.lasts(now):
+            return failed.rest.end
         start = self.context.champion(policy.model)
         if last:  # one in the future was made before the clock was set back
             return last[0].happened_at + policy.checks.every if last[0].happened_at <= now else now

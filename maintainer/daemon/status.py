@@ -48,8 +48,15 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
-        "problem": None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first",
+        "problem": _problem(held, model, champion is not None),
     }
+
+
+def _problem(held: Operations, model: str, champion: bool) -> str | None:
+    if model in held.failed:
+        failed = held.failed[model]
+        return f"the check failed {failed.times} times in a row, at last: {failed.words}"
+    return None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first"
 
 
 def of_check(held: Operations, check_id: str) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from maintainer.daemon import operations as module
 from maintainer.daemon.context import Context
 from maintainer.daemon.machine import Outcome
 from maintainer.daemon.operations import RETRY, RETRY_AT_MOST, Operations, Rest
 from maintainer.daemon.starting import next_run
-from maintainer.domain.policy import policy_hash
+from maintainer.daemon.status import of_model
+from maintainer.domain.policy import Policy, policy_hash
 from maintainer.domain.run import Kind, Phase, Verdict
-from maintainer.errors import RefusedError, StoreError
+from maintainer.errors import ChildError, RefusedError, StoreError
 from maintainer.settings import load
 from maintainer.store.control import CheckRecord
 
@@ -148,3 +151,28 @@ def test_a_start_by_hand_goes_on_with_the_run_that_was_paused(
     assert held.control.state(run).verdict is Verdict.PROMOTED
     assert operations.paused_run("tiny") is None
     assert operations.start_run("tiny", "by hand", bootstrap=True) != run
+
+
+def test_a_check_that_fails_rests_longer_each_time_is_said_and_forgotten_once_one_is_made(
+    held: Context, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = SimpleNamespace(version="v0001", created_at=clock.now, metrics=dict[str, float]())
+    monkeypatch.setattr(Context, "champion", lambda self, model: champion)
+    tried: list[datetime] = []
+
+    def hang(context: Context, policy: Policy, may_start: bool) -> None:
+        tried.append(context.clock())
+        raise ChildError("no answer within 600 s")
+
+    monkeypatch.setattr(module, "run_check", hang)
+    operations = Operations(held)
+    for _ in range(41):  # ten minutes
+        operations.tick()
+        clock.now += timedelta(seconds=15)
+    assert [later - former for former, later in pairwise(tried)] == [RETRY, 2 * RETRY, 4 * RETRY]
+    found = of_model(operations, "tiny")
+    assert found["problem"] == "the check failed 4 times in a row, at last: no answer within 600 s"
+    assert found["next_check"] == (tried[-1] + 8 * RETRY).isoformat()
+    monkeypatch.setattr(module, "run_check", lambda *given: "checked")
+    operations.check("tiny")
+    assert of_model(operations, "tiny")["problem"] is None
