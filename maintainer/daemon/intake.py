@@ -133,14 +133,16 @@ def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str
 
 def _keep(context: Context, batch: Batch, what: str) -> None:
     """Move a file that was taken in to done/, where a rebuild finds it, once it is safe in the database."""
-    context.database.checkpoint()
+    with context.busy():
+        context.database.checkpoint()
     kept = names.Kept(batch.now, what, batch.format, batch.source)
     put_away(batch.path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
 
 
 def _set_aside(context: Context, policy: Policy, path: Path, reason: str) -> None:
     batch = Batch(context.schema(policy), path, "", path.name, context.clock())
-    quarantine_file(context.database, batch, reason)
+    with context.busy():
+        quarantine_file(context.database, batch, reason)
     name = names.set_aside_name(batch.now, path.name)
     put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / name)
 

@@ -100,7 +100,8 @@ class Operations:
     def _check_due(self, model: str) -> Checked:
         """Make the check that is due; after one that fails the next is not due before a rest."""
         try:
-            return self.check(model, may_start=True)
+            with self.context.busy():  # for a check or an upload that another asked for, and its own statements
+                return self.check(model, may_start=True)
         except Exception as error:
             times = self.failed[model].times + 1 if model in self.failed else 1
             words = str(error) or type(error).__name__
@@ -187,6 +188,7 @@ class Operations:
 
     def tick(self) -> list[str]:
         """Do everything that is due now; return one sentence for each thing that was done or went wrong."""
+        self.context.alive.begin()
         sentences = [] if self._recovered else self.recover()
         self._recovered = True
         sentences += self.context.load_policies()

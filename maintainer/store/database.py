@@ -44,6 +44,9 @@ class Database:
         Raises:
             StoreError: it cannot be opened; says what to do.
         """
+        held = self._db
+        if held is not None:  # without the lock, which a writer keeps for as long as its transaction lasts
+            return held
         with self._lock:
             if self._db is None:
                 self._db = self._opened()
@@ -80,8 +83,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
-        """Give a cursor to read with."""
-        cursor = self.open().cursor()
+        """Give a cursor to read with; it waits for no writer."""
+        cursor = self._cursor()
         try:
             cursor.execute("set TimeZone = 'UTC'")
             yield cursor
@@ -89,6 +92,12 @@ class Database:
             raise self._said(error) from error
         finally:
             cursor.close()
+
+    def _cursor(self) -> Connection:
+        try:
+            return self.open().cursor()
+        except duckdb.Error as error:  # closed by another thread in between
+            raise self._said(error) from error
 
     @contextmanager
     def writing(self) -> Generator[Connection]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,3 +84,10 @@ def test_what_may_be_well_later_is_told_from_what_waiting_does_not_mend(
     with pytest.raises(StoreError) as told, database.reading():
         raise error
     assert type(told.value) is kind
+
+
+def test_a_reader_waits_for_no_writer(database: Database) -> None:
+    database.open()
+    with ThreadPoolExecutor(1) as other, database.writing() as db:
+        db.execute("create table big as select 1 as a")
+        assert other.submit(read_everything, database).result(timeout=10) > 0
