@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from anyio import to_thread
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from maintainer.daemon.notify import Notifier
-from maintainer.daemon.service import Beat, Every, keep_time, listen, utc_now
+from maintainer.daemon.service import Beat, Every, join_requests, keep_time, listen, utc_now
 from maintainer.errors import SettingsError, StoreError
 
 
@@ -142,3 +146,26 @@ def test_a_tick_that_is_near_is_left_alone() -> None:
 def test_a_clock_that_jumps_by_decades_owes_one_tick() -> None:
     long_ago, now = datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
     assert Every(EVERY).get_next_fire_time(long_ago, now) == now + EVERY
+
+
+def test_a_request_whose_server_is_gone_is_waited_for() -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def ingest() -> None:
+        begun.set()
+        go_on.wait(10)
+        done.set()
+
+    async def serve() -> None:
+        asked = asyncio.create_task(to_thread.run_sync(ingest))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        asked.cancel()
+
+    asyncio.run(serve())
+    with ThreadPoolExecutor(1) as ending:
+        ended = ending.submit(join_requests)
+        assert not done.is_set()
+        go_on.set()
+        ended.result(timeout=10)
+        assert done.is_set()
