@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,6 +27,8 @@ from maintainer.store.tables import adopt
 
 log = logging.getLogger(__name__)
 
+SAID_AT_MOST = 1000
+
 Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
 Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
 
@@ -46,12 +49,15 @@ class Context:
     profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
     adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
     uploads: set[Path] = field(default_factory=set[Path])  # in the spool, in the hands of a request
+    _said: set[str] = field(default_factory=set[str])  # errors that the log has
     _read: Marks | None = None  # the policy files as they were when last read
     _adopting: threading.Lock = field(default_factory=threading.Lock)  # the clock and the API meet here
 
     @classmethod
     def open(cls, settings: Settings, clock: Callable[[], datetime], feed: Callable[[], None] = nothing) -> Context:
-        """Open the state directory; samples.duckdb itself is opened when first used."""
+        """Open the state directory, of which the caller is the owner; samples.duckdb is opened when first used."""
+        for left in (settings.state / "tmp").glob("tmp*"):  # of requests of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         state, stopping, alive = settings.state, threading.Event(), Pulse(feed)
         patience = Patience(settings.check_timeout_seconds, stopping, alive)
         return cls(
@@ -153,6 +159,10 @@ class Context:
         return schema_of(policy, policy.task.classes)
 
     def said(self, error: MaintainerError) -> str:
-        """Log an error that the daemon survives and return its sentence."""
-        log.warning("%s", error)
+        """Log an error that the daemon survives, once if it is met at every tick, and return its sentence."""
+        if str(error) not in self._said:
+            log.warning("%s", error)
+        if len(self._said) > SAID_AT_MOST:
+            self._said.clear()
+        self._said.add(str(error))
         return str(error)

@@ -192,6 +192,7 @@ class Operations:
         sentences = [] if self._recovered else self.recover()
         self._recovered = True
         sentences += self.context.load_policies()
+        sentences += [f"not in force: {problem}" for problem in self.context.problems]
         for model in sorted(self.context.policies):
             if self.context.stopping.is_set():
                 break
