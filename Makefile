@@ -8,7 +8,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 DATA ?=
-OUT ?= demo-out
+OUT := demo-out
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,8 +40,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: venv
-	@rm -rf $(OUT)
-	@$(BIN)/maintainer demo --out $(OUT)
+	@[ '$(OUT)' != demo-out ] || rm -rf demo-out
+	@$(BIN)/maintainer demo --out '$(OUT)'
 
 test: venv
 	@echo "all tests"

@@ -43,6 +43,10 @@ class NewerError(StoreError):
     """A database was written by a newer version of the program."""
 
 
+class UnreadableError(StoreError):
+    """What is stored cannot be read, or not in this way: waiting alone does not mend it."""
+
+
 class ChildError(MaintainerError):
     """A child process ended without a result: it died, hung or ran out of memory."""
 

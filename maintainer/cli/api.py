@@ -32,7 +32,9 @@ class Api:
         self._runner = asyncio.Runner()
         self._close: list[Callable[[], object]] = [self._runner.close]
         try:
-            self._client = self._connected() or self._mounted()
+            connected = self._connected()
+            self.has_daemon = connected is not None
+            self._client = connected or self._mounted()
         except BaseException:
             self._runner.close()
             raise

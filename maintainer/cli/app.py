@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from maintainer.cli import say
 from maintainer.errors import MaintainerError, PolicyError
@@ -14,8 +15,21 @@ from maintainer.errors import MaintainerError, PolicyError
 if TYPE_CHECKING:
     from maintainer.settings import Settings
 
+
+class Root(TyperGroup):
+    """The root command, which says what an interrupt from the keyboard led to."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:  # caught here, as Typer leaves without a word
+            say.fail(str(stop) or "interrupted", say.INTERRUPTED)
+
+
 app = typer.Typer(
     name="maintainer",
+    cls=Root,
     help="Keep a model good after it shipped: watch for drift, fine-tune without forgetting, gate, promote, report.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,5 +71,3 @@ def run() -> None:
         say.fail(f"{len(error.problems)} problem(s) in policy files", say.NO)
     except MaintainerError as error:
         say.fail(str(error))
-    except KeyboardInterrupt:
-        say.fail("interrupted", 130)

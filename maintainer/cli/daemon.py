@@ -8,6 +8,7 @@ import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json, settings
+from maintainer.errors import UnreadableError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +39,8 @@ def run(
 
 
 def _once(as_json: bool) -> None:
+    import signal
+
     from maintainer.daemon.context import Context
     from maintainer.daemon.operations import Operations
     from maintainer.daemon.service import utc_now
@@ -46,6 +49,8 @@ def _once(as_json: bool) -> None:
     held = settings()
     with Owner(held.state):
         context = Context.open(held, utc_now)
+        for number in (signal.SIGTERM, signal.SIGINT):  # what is under way is paused, as by the daemon
+            signal.signal(number, lambda _number, _frame: context.stopping.set())
         try:
             sentences = Operations(context).tick()
         finally:
@@ -93,6 +98,8 @@ def _tell_model(found: dict[str, Any]) -> None:
         print(f"{name.replace('_', ' '):15} {found[name] if found[name] is not None else '-'}")
     if found["problem"]:
         print(f"{'problem':15} {found['problem']}")
+    for problem in found["policy_problems"]:
+        print(f"{'policy':15} {problem}")
     check, last = found["last_check"], found["last_run"]
     if check:
         print(f"{'last check':15} {check['check']} at {check['at'][:16]}: {check['decision']['reason']}")
@@ -105,15 +112,19 @@ def _tell_model(found: dict[str, Any]) -> None:
 def doctor(
     repair: Annotated[bool, typer.Option("--repair", help="Do the safe repairs.")] = False, as_json: Json = False
 ) -> None:
-    """Look for what is wrong: disk, databases, policies, champions, packages; say what to do.
+    """Look for what is wrong: databases, disk, permissions, socket, clock, policies, champions; say what to do.
 
     Exit status 3 when something is wrong. Example: maintainer doctor --repair
     """
     from maintainer.cli.api import Api
 
-    with Api(settings()) as api:
-        done: list[str] = api.post("/doctor/repair")["done"] if repair else []
-        found: dict[str, Any] = {"repaired": done, **api.get("/doctor")}
+    try:
+        with Api(settings()) as api:
+            done: list[str] = api.post("/doctor/repair")["done"] if repair else []
+            found: dict[str, Any] = {"repaired": done, **api.get("/doctor")}
+    except UnreadableError as error:  # of control.db, without which there is no app to ask
+        finding = {"level": "wrong", "about": "control.db", "found": str(error), "do": ""}
+        found = {"repaired": list[str](), "well": False, "findings": [finding]}
     say.answer(found, as_json, _tell_doctor)
     if not found["well"]:
         raise SystemExit(say.NO)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json, Model, settings
 from maintainer.errors import RefusedError
+
+if TYPE_CHECKING:
+    from maintainer.cli.api import Api
 
 Run = Annotated[str, typer.Argument(help="Id of a run, as `maintainer runs` prints it.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for the end (needs the daemon).")]
@@ -29,7 +32,9 @@ def bootstrap(
 ) -> None:
     """Make the first champion of a model from labelled data.
 
-    Exit status 3 when its gates reject it. Example: maintainer bootstrap electricity --data history.parquet
+    Exit status 3 when its gates reject it, 1 when the run failed or paused.
+
+    Example: maintainer bootstrap electricity --data history.parquet
     """
     if source is not None:
         raise RefusedError("--from is designed but not built yet: this version bootstraps tables from --data")
@@ -40,7 +45,7 @@ def bootstrap(
             with say.progress(f"samples of {model} from {data}"):
                 taken = api.upload(f"/models/{model}/samples", data, data.name)
             say.note(f"{data}: {taken['stored']} stored, {taken['labels']} labels, {taken['quarantined']} quarantined")
-        _start(api, model, "bootstrap", as_json, bootstrap=True)
+        _follow(api, _start(api, model, "bootstrap", bootstrap=True), f"maintainer bootstrap {model}", as_json)
 
 
 def train(
@@ -51,20 +56,49 @@ def train(
 ) -> None:
     """Start a maintenance run now: collect, train, export, gate, promote or not, report.
 
-    Exit status 3 when the challenger is rejected. Example: maintainer train electricity --reason "new tariff"
+    Goes on with a run that was paused. Exit status 3 when the challenger is rejected, 1 when the run failed or paused.
+
+    Example: maintainer train electricity --reason "new tariff"
     """
     from maintainer.cli.api import Api
 
-    with Api(settings()) as api:
-        _start(api, model, reason, as_json, detach=detach)
+    held = settings()
+    with Api(held) as api:
+        if detach and not api.has_daemon:
+            raise RefusedError(f"--detach needs the daemon, and none answers on {held.socket}; `maintainer run` is it")
+        run = _start(api, model, reason)
+        if detach:
+            say.answer(api.get(f"/runs/{run}"), as_json, _tell_end)
+        else:
+            _follow(api, run, f"maintainer train {model}", as_json)
 
 
-def _start(api: Any, model: str, reason: str, as_json: bool, bootstrap: bool = False, detach: bool = False) -> None:
-    run = api.post(f"/models/{model}/runs", {"reason": reason, "bootstrap": bootstrap})["run"]
-    found = api.get(f"/runs/{run}") if detach else api.follow(run)
-    say.answer(found, as_json, _tell_end)
-    if found["over"] and found["verdict"] != "promoted":
-        raise SystemExit(say.NO)
+def _start(api: Api, model: str, reason: str, bootstrap: bool = False) -> str:
+    started = api.post(f"/models/{model}/runs", {"reason": reason, "bootstrap": bootstrap})
+    if started["resumed"]:
+        say.note(f"run {started['run']} of {model} was paused; it goes on")
+    return started["run"]
+
+
+def _follow(api: Api, run: str, again: str, as_json: bool) -> None:
+    """Follow a run and leave with what became of it; without a daemon an interrupt pauses it until `again` is typed."""
+    try:
+        found = api.follow(run)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_it_goes_on(api, run, again)) from None
+    if as_json or found["over"]:
+        say.answer(found, as_json, _tell_end)
+    if not found["over"]:
+        last = found["events"][-1]["note"] if found["events"] else "it was not begun"
+        say.fail(f"{_how_it_goes_on(api, run, again)}; it stopped at {found['phase']}: {last}")
+    if found["verdict"] != "promoted":
+        raise SystemExit(say.NO if found["verdict"] == "rejected" else say.ERROR)
+
+
+def _how_it_goes_on(api: Api, run: str, again: str) -> str:
+    if api.has_daemon:
+        return f"run {run} goes on in the daemon; `maintainer show {run}` tells of it"
+    return f"run {run} is paused; `{again}` or the daemon goes on with it"
 
 
 def _tell_end(found: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-DONE, ERROR, USAGE, NO = 0, 1, 2, 3
+DONE, ERROR, USAGE, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def document(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from maintainer.domain.model import Manifest
 from maintainer.domain.phase import GateResult, PhaseSpec, TrainResult
 from maintainer.domain.policy import Policy, schema_of
 from maintainer.domain.run import Phase, Verdict
+from maintainer.errors import RefusedError, UnreadableError
 from maintainer.promote.versions import Finished, promote, prune
 from maintainer.settings import Settings
 from maintainer.store import artifacts
@@ -37,8 +39,13 @@ class Assembly:
     stopping: threading.Event
 
     def perform(self, run_id: str, phase: Phase) -> Outcome:
-        """Do one phase of a run; its output in place means it was done already."""
+        """Do one phase of a run; its output in place means it was done already.
+
+        Raises:
+            RefusedError: what lies in the run's folder is of another run.
+        """
         record = self.control.run(run_id)
+        _claim(self.settings.run_dir(run_id), record)
         policy = Policy.model_validate_json(self.control.policy(record.policy_hash))
         match phase:
             case Phase.COLLECT:
@@ -118,3 +125,17 @@ class Assembly:
         sentence = promote(self.control, model_dir, finished)
         gone = prune(self.control, model_dir, record.model, policy.promotion.keep_versions)
         return Outcome(sentence + (f"; deleted {', '.join(gone)}" if gone else ""), Verdict.PROMOTED)
+
+
+def _claim(run_dir: Path, record: RunRecord) -> None:
+    """Mark a folder as that of a run; refuse one that another run of the same name has left, with its outputs."""
+    path = run_dir / "run.json"
+    mark = {"created_at": record.created_at.isoformat(), "policy": record.policy_hash}
+    if not path.exists():
+        artifacts.write_text(path, json.dumps(mark) + "\n")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path} cannot be read: {error}") from error
+    if found != mark:
+        raise RefusedError(f"{run_dir} is of another run: {path.name} says {found}, the journal {mark}; move it away")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from maintainer.compute.warm import Patience, WarmChild, nothing
+from maintainer.daemon.notify import Pulse
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash, schema_of
 from maintainer.domain.profile import ColumnCounts
@@ -25,7 +27,7 @@ from maintainer.store.tables import adopt
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS, BUSY_SECONDS = 10.0, 3600.0  # how often a long statement is said to be alive, and for how long
+SAID_AT_MOST = 1000
 
 Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
 Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
@@ -41,19 +43,22 @@ class Context:
     database: Database
     warm: WarmChild
     stopping: threading.Event
-    alive: Callable[[], None] = nothing  # tells the watchdog that a long wait is only a wait
+    alive: Pulse = field(default_factory=Pulse)  # tells the watchdog that a long wait is only a wait
     policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
     problems: list[str] = field(default_factory=list[str])  # of policy files that are not in force as they stand
     profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
     adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
     uploads: set[Path] = field(default_factory=set[Path])  # in the spool, in the hands of a request
+    _said: set[str] = field(default_factory=set[str])  # errors that the log has
     _read: Marks | None = None  # the policy files as they were when last read
     _adopting: threading.Lock = field(default_factory=threading.Lock)  # the clock and the API meet here
 
     @classmethod
-    def open(cls, settings: Settings, clock: Callable[[], datetime], alive: Callable[[], None] = nothing) -> Context:
-        """Open the state directory; samples.duckdb itself is opened when first used."""
-        state, stopping = settings.state, threading.Event()
+    def open(cls, settings: Settings, clock: Callable[[], datetime], feed: Callable[[], None] = nothing) -> Context:
+        """Open the state directory, of which the caller is the owner; samples.duckdb is opened when first used."""
+        for left in (settings.state / "tmp").glob("tmp*"):  # of requests of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        state, stopping, alive = settings.state, threading.Event(), Pulse(feed)
         patience = Patience(settings.check_timeout_seconds, stopping, alive)
         return cls(
             settings=settings,
@@ -116,10 +121,11 @@ class Context:
             raise NotFoundError(f"no policy for model {model!r} in {self.settings.policies}; it has {have}")
         policy = self.policies[model]
         mark = (model, policy_hash(policy))
-        with self._adopting:
-            if mark not in self.adopted:
-                self._adopt(policy, mark[1])
-                self.adopted.add(mark)
+        if mark not in self.adopted:
+            with self.busy(), self._adopting:
+                if mark not in self.adopted:
+                    self._adopt(policy, mark[1])
+                    self.adopted.add(mark)
         return policy
 
     def _adopt(self, policy: Policy, digest: str) -> None:
@@ -136,24 +142,9 @@ class Context:
         version = artifacts.champion_of(self.model_dir(model))
         return None if version is None else artifacts.read_manifest(self.model_dir(model) / "versions" / version)
 
-    @contextmanager
-    def busy(self) -> Generator[None]:
-        """Tell the watchdog, while one long statement runs, that it is no hang; for an hour at most."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            for _ in range(int(BUSY_SECONDS / BEAT_SECONDS)):
-                self.alive()
-                if ended.wait(BEAT_SECONDS):
-                    return
-
-        thread = threading.Thread(target=beat, name="busy", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    def busy(self) -> AbstractContextManager[None]:
+        """Tell the watchdog, while the tick waits in the block, that it is no hang; for an hour at most."""
+        return self.alive.busy()
 
     def scratch(self) -> Path:
         """Return the folder for files that live as long as one request."""
@@ -169,6 +160,10 @@ class Context:
         return schema_of(policy, policy.task.classes)
 
     def said(self, error: MaintainerError) -> str:
-        """Log an error that the daemon survives and return its sentence."""
-        log.warning("%s", error)
+        """Log an error that the daemon survives, once if it is met at every tick, and return its sentence."""
+        if str(error) not in self._said:
+            log.warning("%s", error)
+        if len(self._said) > SAID_AT_MOST:
+            self._said.clear()
+        self._said.add(str(error))
         return str(error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy
-from maintainer.errors import InputError, StoreError
+from maintainer.errors import InputError, RefusedError, StoreError
 from maintainer.ingest import names
 from maintainer.ingest.inbox import Dropped, inbox_below, put_away, scan
 from maintainer.store import artifacts
@@ -94,13 +94,13 @@ def take_upload(context: Context, model: str, path: Path, name: str, labels: boo
 def take_in(context: Context, policy: Policy) -> list[str]:
     """Take in what lies in a model's spool and inboxes; return one sentence for each file.
 
-    Where the store does not answer the files stay where they are until the next tick.
+    Where the store does not answer, or a source cannot be, the files stay where they are until the next tick.
     """
     sentences: list[str] = []
     try:
         for dropped, declared in _waiting(context, policy):
             sentences.append(_take_file(context, policy, dropped, declared))
-    except StoreError as error:
+    except (RefusedError, StoreError) as error:
         sentences.append(f"{policy.model}: {context.said(error)}")
     return [sentence for sentence in sentences if sentence]
 
@@ -114,6 +114,17 @@ def _waiting(context: Context, policy: Policy) -> Iterator[tuple[Dropped, str]]:
         for dropped in scan(inbox_below(context.settings.state, source.path), time.time()):
             if dropped.settled:
                 yield dropped, source.format
+
+
+def source_problems(context: Context, policy: Policy) -> list[str]:
+    """Return what is wrong with the folders that a model takes files from."""
+    found: list[str] = []
+    for source in policy.sources:
+        try:
+            inbox_below(context.settings.state, source.path)
+        except RefusedError as error:
+            found.append(str(error))
+    return found
 
 
 def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str) -> str:
@@ -133,14 +144,16 @@ def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str
 
 def _keep(context: Context, batch: Batch, what: str) -> None:
     """Move a file that was taken in to done/, where a rebuild finds it, once it is safe in the database."""
-    context.database.checkpoint()
+    with context.busy():
+        context.database.checkpoint()
     kept = names.Kept(batch.now, what, batch.format, batch.source)
     put_away(batch.path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
 
 
 def _set_aside(context: Context, policy: Policy, path: Path, reason: str) -> None:
     batch = Batch(context.schema(policy), path, "", path.name, context.clock())
-    quarantine_file(context.database, batch, reason)
+    with context.busy():
+        quarantine_file(context.database, batch, reason)
     name = names.set_aside_name(batch.now, path.name)
     put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / name)
 
@@ -165,30 +178,37 @@ def document(done: Ingested) -> dict[str, object]:
     return asdict(done)
 
 
-def rebuild(context: Context) -> list[str]:
-    """Take in again every file that was ever taken in, oldest first, as of the time it arrived."""
-    sentences: list[str] = []
-    for folder in sorted((context.settings.state / "inbox").glob("*/done")):
-        files = sorted(folder.glob("*"))
-        if folder.parent.name in context.policies:
-            policy = context.policy(folder.parent.name)
-            sentences += [_take_again(context, policy, path) for path in files]
-        elif files:
-            model = folder.parent.name
-            sentences.append(f"{folder}: {len(files)} files not taken in: no policy of {model} is in force")
-    return sentences
+def taken_in(context: Context) -> dict[str, list[Path]]:
+    """Return by model the files that were ever taken in, oldest first."""
+    folders = sorted((context.settings.state / "inbox").glob("*/done"))
+    found = {folder.parent.name: sorted(folder.glob("*")) for folder in folders}
+    return {model: files for model, files in found.items() if files}
+
+
+def rebuild(context: Context) -> tuple[list[str], list[str]]:
+    """Take in again every file that was ever taken in, as of the time it arrived.
+
+    Return a sentence for each that was and for each that was not, which is then to be tried again.
+    """
+    done: list[str] = []
+    failed: list[str] = []
+    for model, files in taken_in(context).items():
+        policy = context.policy(model)
+        for path in files:
+            try:
+                done.append(_take_again(context, policy, path))
+            except InputError as error:
+                failed.append(f"{path} was not taken in: {error}")
+    return done, failed
 
 
 def _take_again(context: Context, policy: Policy, path: Path) -> str:
     kept = names.kept(path)
-    try:
-        if kept is None:
-            return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))
-        batch = batch_of(context, policy, path, kept.name, kept.format)
-        then = replace(batch, now=kept.arrived, champion=_champion_at(context, policy.model, kept.arrived))
-        return sentence(path.name, TAKERS.get(kept.what, ingest)(context.database, then))
-    except InputError as error:
-        return str(error)
+    if kept is None:
+        return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))
+    batch = batch_of(context, policy, path, kept.name, kept.format)
+    then = replace(batch, now=kept.arrived, champion=_champion_at(context, policy.model, kept.arrived))
+    return sentence(path.name, TAKERS.get(kept.what, ingest)(context.database, then))
 
 
 def _champion_at(context: Context, model: str, moment: datetime) -> str | None:

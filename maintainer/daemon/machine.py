@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from maintainer.domain.run import ATTEMPTS, Event, Kind, Phase, Run, Verdict
-from maintainer.errors import ChildError, InterruptedRunError, MaintainerError, StoreError
+from maintainer.errors import ChildError, InterruptedRunError, MaintainerError, StoreError, UnreadableError
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,17 @@ def step(journal: Journal, run: Run, stages: Stages, clock: Clock) -> Run:
     if run.over:
         return run
     if run.exhausted:
-        return _note(journal, run, Kind.FAILED, clock, Outcome(f"{run.phase} was cut short {ATTEMPTS} times"))
+        last = f", at last: {run.setback}" if run.setback else ""
+        return _note(journal, run, Kind.FAILED, clock, Outcome(f"{run.phase} was cut short {ATTEMPTS} times{last}"))
     run = _note(journal, run, Kind.STARTED, clock, Outcome(""))
     try:
         outcome = stages.perform(run.id, run.phase)
-    except (InterruptedRunError, StoreError) as error:  # a stop or a full disk: not the run's fault
+    except InterruptedRunError as error:
         return _note(journal, run, Kind.PAUSED, clock, Outcome(str(error)))
-    except ChildError as error:
+    except (ChildError, UnreadableError) as error:
         return _note(journal, run, Kind.INTERRUPTED, clock, Outcome(str(error)))
+    except StoreError as error:  # a full disk or a busy store: not the run's fault
+        return _note(journal, run, Kind.PUT_OFF, clock, Outcome(str(error)))
     except MaintainerError as error:
         return _note(journal, run, Kind.FAILED, clock, Outcome(str(error)))
     except Exception as error:  # a defect of ours must not take the daemon and the other models with it

@@ -5,11 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from maintainer.compute.warm import nothing
 
 log = logging.getLogger(__name__)
 
 FEED_SECONDS = 1.0  # at most so often is the watchdog fed
+BEAT_SECONDS, BUSY_SECONDS = 10.0, 3600.0  # how often a long wait is said to be no hang, and for how long
 
 
 class Notifier:
@@ -48,3 +54,41 @@ class Notifier:
     def reloading(self) -> None:
         """Say that the policies are being read again."""
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+
+class Pulse:
+    """What feeds the watchdog: the thread that ticks and no other, or a hung tick could look alive."""
+
+    def __init__(self, feed: Callable[[], None] = nothing) -> None:
+        self._feed = feed
+        self._thread: int | None = None
+
+    def begin(self) -> None:
+        """Take the calling thread for the one that ticks."""
+        self._thread = threading.get_ident()
+
+    def __call__(self) -> None:
+        """Feed the watchdog, if the calling thread is the one that ticks."""
+        if threading.get_ident() == self._thread:
+            self._feed()
+
+    @contextmanager
+    def busy(self) -> Generator[None]:
+        """Feed the watchdog while the tick waits in the block, for an hour at most."""
+        if threading.get_ident() != self._thread:
+            yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(ended,), name="busy", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _beat(self, ended: threading.Event) -> None:
+        for _ in range(int(BUSY_SECONDS / BEAT_SECONDS)):
+            self._feed()
+            if ended.wait(BEAT_SECONDS):
+                return

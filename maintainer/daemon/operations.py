@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,33 @@ from maintainer.store.intake import Ingested
 
 log = logging.getLogger(__name__)
 
-RETRY = timedelta(minutes=1)  # after which a run that met a full disk or a broken store is tried again
+RETRY, RETRY_AT_MOST = timedelta(minutes=1), timedelta(hours=1)  # rest after a setback; doubles with each in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A span in which something that failed is left alone."""
+
+    begin: datetime
+    end: datetime
+
+    @classmethod
+    def after(cls, setbacks: int, now: datetime) -> Rest:
+        """Return the rest after so many setbacks in a row; one at least is counted."""
+        return cls(now, now + min(RETRY * 2.0 ** min(max(setbacks, 1) - 1, 10), RETRY_AT_MOST))
+
+    def lasts(self, now: datetime) -> bool:
+        """Return whether it is not over; a clock that was set back ends it."""
+        return self.begin <= now < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Checks of a model that failed in a row, and the rest until it is tried again."""
+
+    times: int
+    words: str
+    rest: Rest
 
 
 class Operations:
@@ -41,7 +68,8 @@ class Operations:
         self._tell = tell  # of what went on in the background
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
-        self._paused: dict[str, datetime] = {}  # run -> when it was paused; a new process tries at once
+        self._rests: dict[str, Rest] = {}  # of runs that were put off; a new process tries at once
+        self.failed: dict[str, Failed] = {}  # model -> its checks that failed in a row
         self._checking = threading.Lock()
         self._recovered = False
         self.broken: dict[str, str] = {}  # model -> how a defect ended its part of the last tick
@@ -67,14 +95,27 @@ class Operations:
     def check(self, model: str, scheduled: bool = False) -> Checked:
         """Check a model now; only a scheduled check starts the run that the triggers ask for, and counts for them."""
         with self._checking:
-            return run_check(self.context, self.context.policy(model), scheduled)
+            checked = run_check(self.context, self.context.policy(model), scheduled)
+        self.failed.pop(model, None)
+        return checked
+
+    def _check_due(self, model: str) -> Checked:
+        """Make the check that is due; after one that fails the next is not due before a rest."""
+        try:
+            with self.context.busy():  # for a check or an upload that another asked for, and its own statements
+                return self.check(model, scheduled=True)
+        except Exception as error:
+            times = self.failed[model].times + 1 if model in self.failed else 1
+            words = str(error) or type(error).__name__
+            self.failed[model] = Failed(times, words, Rest.after(times, self.context.clock()))
+            raise
 
     def evidently_report(self, check_id: str) -> Path:
         """Write Evidently's own report of a check, from bounded samples of its windows; return its path."""
         return write_evidently_report(self.context, check_id)
 
     def start_run(self, model: str, reason: str, bootstrap: bool = False) -> str:
-        """Start a run now because a person wants it; return its id.
+        """Start a run now because a person wants it, or go on with the one that was paused; return its id.
 
         Raises:
             RefusedError: one is under way, or a bootstrap is asked for where there is a champion, or the reverse.
@@ -85,10 +126,22 @@ class Operations:
             raise RefusedError(f"{model} has a champion, {champion.version}; `maintainer train {model}` tunes it")
         if not bootstrap and not champion:
             raise RefusedError(f"{model} has no champion yet; `maintainer bootstrap {model}` makes the first")
-        record = next_run(self.context, policy, reason)
-        self.context.control.create_run(record)
-        self.drive(record.id)
-        return record.id
+        run = self.paused_run(model)
+        if run is None:
+            record = next_run(self.context, policy, reason)
+            self.context.control.create_run(record)
+            run = record.id
+        self.drive(run)
+        return run
+
+    def paused_run(self, model: str) -> str | None:
+        """Return the run of a model that is not over and that nobody works on."""
+        waiting = (record.id for record in self.context.control.open_runs(model))
+        return next((run for run in waiting if not self.under_way(run)), None)
+
+    def under_way(self, run_id: str) -> bool:
+        """Return whether a run is being worked on, or waits for its turn."""
+        return run_id in self._flying
 
     def drive(self, run_id: str) -> list[str]:
         """Do the phases of a run until it is over or paused, here or in the background."""
@@ -107,19 +160,22 @@ class Operations:
                 self._tell(sentence)
         except MaintainerError as error:
             log.warning("run %s: %s", run_id, error)
+        except Exception:  # a defect: nobody asks the runner what became of it
+            log.exception("run %s broke", run_id)
         finally:
             self._flying.discard(run_id)
 
     def _advance(self, run_id: str) -> str:
+        self._rests[run_id] = Rest.after(1, self.context.clock())  # should the journal itself be what fails
         run = machine.advance(self.context.control, run_id, self.assembly, self.context.clock)
-        self._paused.pop(run_id, None)
-        if run.paused:
-            self._paused[run_id] = self.context.clock()
+        self._rests[run_id] = Rest.after(run.put_off, self.context.clock())
+        if run.over:
+            del self._rests[run_id]
         return told(run)
 
-    def _rests(self, run_id: str) -> bool:
-        """Return whether a run was paused so lately that it is left alone for now."""
-        return run_id in self._paused and self.context.clock() < self._paused[run_id] + RETRY
+    def _resting(self, run_id: str) -> bool:
+        """Return whether a run met with a setback so lately that it is left alone for now."""
+        return run_id in self._rests and self._rests[run_id].lasts(self.context.clock())
 
     def recover(self) -> list[str]:
         """Note which runs, and which changes of a champion, were cut short when the process before this one ended."""
@@ -146,9 +202,11 @@ class Operations:
 
     def tick(self) -> list[str]:
         """Do everything that is due now; return one sentence for each thing that was done or went wrong."""
+        self.context.alive.begin()
         sentences = [] if self._recovered else self.recover()
         self._recovered = True
         sentences += self.context.load_policies()
+        sentences += [f"not in force: {problem}" for problem in self.context.problems]
         for model in sorted(self.context.policies):
             if self.context.stopping.is_set():
                 break
@@ -176,10 +234,10 @@ class Operations:
         """Do everything that is due for one model."""
         sentences = intake.take_in(self.context, policy)
         for record in self.context.control.open_runs(policy.model):
-            if not self._rests(record.id):
+            if not self._resting(record.id):
                 sentences += self.drive(record.id)
         if self.context.champion(policy.model) and self.next_check(policy) <= self.context.clock():
-            checked = self.check(policy.model, scheduled=True)
+            checked = self._check_due(policy.model)
             sentences.append(f"{policy.model}: {checked.decision.reason}")
             if checked.run_id is not None:
                 sentences += self.drive(checked.run_id)
@@ -187,11 +245,14 @@ class Operations:
 
     def next_check(self, policy: Policy) -> datetime:
         """Return when the next check of a model is due, whatever checks a person asked for since the last."""
-        last = self.context.control.scheduled_check(policy.model)
+        last, now = self.context.control.scheduled_check(policy.model), self.context.clock()
+        failed = self.failed.get(policy.model)
+        if failed and failed.rest.lasts(now):
+            return failed.rest.end
         start = self.context.champion(policy.model)
-        if last:
-            return last.happened_at + policy.checks.every
-        return start.created_at if start else self.context.clock() + timedelta(days=36500)
+        if last:  # one in the future was made before the clock was set back
+            return last.happened_at + policy.checks.every if last.happened_at <= now else now
+        return min(start.created_at, now) if start else now + timedelta(days=36500)
 
     # --- the champion
 

@@ -9,14 +9,15 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler  # pyright: ignore[reportMissingTypeStubs]
+from apscheduler.triggers.base import BaseTrigger  # pyright: ignore[reportMissingTypeStubs]
 
 from maintainer.daemon.context import Context
 from maintainer.daemon.notify import Notifier
@@ -29,11 +30,24 @@ log = logging.getLogger(__name__)
 
 SOCKET_PATH_BYTES = 107  # what the kernel takes
 GRACE_SECONDS = 3  # for requests under way when the daemon stops
+REQUEST_THREAD = "AnyIO worker thread"  # the name that anyio gives to them
 
 
 def utc_now() -> datetime:
     """Return the present, the production clock."""
     return datetime.now(UTC)
+
+
+class Every(BaseTrigger):
+    """An interval from now on: after a jump of the clock nothing is made up for, and nothing is counted out."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> Any:
+        """Return the time of the next tick, a datetime."""
+        del previous_fire_time
+        return now + self._interval
 
 
 class Beat:
@@ -89,6 +103,7 @@ class Service:
     def __init__(self, settings: Settings, make_app: Callable[[Operations], Any]) -> None:
         self._settings, self._make_app = settings, make_app
         self._stopped = threading.Event()
+        self._api_broke = False
 
     def run(self) -> None:
         """Run until a signal stops it; call from the main thread.
@@ -96,32 +111,34 @@ class Service:
         Raises:
             BusyError: another process owns the state.
             StoreError: the state directory cannot be used.
+            MaintainerError: the API ended by itself.
         """
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload, and again at the end
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
-        with Owner(self._settings.state):
+        logging.getLogger("apscheduler").setLevel(
+            logging.ERROR
+        )  # it tells of every tick, and of one that waits for a long one
+        with Owner(self._settings.state), ExitStack() as ends:  # what is entered last ends first
             notifier = Notifier()
             context = Context.open(self._settings, utc_now, notifier.alive)
+            ends.callback(context.close)
             runner = ThreadPoolExecutor(1, "run")
+            ends.callback(runner.shutdown, wait=True, cancel_futures=True)
             operations = Operations(context, runner, notifier.status)
             scheduler = self._scheduler(Beat(operations, notifier))
-            try:
-                with self._serving(operations):
-                    signal.signal(signal.SIGHUP, _reloading(operations, scheduler, notifier))
-                    _open_store(context)
-                    scheduler.start()
-                    notifier.send("READY=1", f"STATUS=serving {self._settings.socket}")
-                    self._stopped.wait()
-                    notifier.send("STOPPING=1")
-                    context.stopping.set()  # first: requests that wait for a child end now
-            finally:
-                context.stopping.set()
-                if scheduler.running:
-                    scheduler.shutdown(wait=True)
-                runner.shutdown(wait=True, cancel_futures=True)
-                context.close()
-                log.info("stopped")
+            ends.callback(_end_clock, scheduler)
+            ends.enter_context(self._serving(operations))
+            ends.callback(_stopping, context, notifier)
+            signal.signal(signal.SIGHUP, _reloading(operations, scheduler, notifier))
+            _open_store(context)
+            scheduler.start()
+            notifier.send("READY=1", f"STATUS=serving {self._settings.socket}")
+            while not self._stopped.wait(self._settings.poll_seconds):
+                keep_time(scheduler, timedelta(seconds=self._settings.poll_seconds))
+        log.info("stopped")
+        if self._api_broke:
+            raise MaintainerError("the API ended by itself, and the daemon with it; the log says why")
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -132,9 +149,8 @@ class Service:
         scheduler: Any = BackgroundScheduler(timezone=UTC)
         scheduler.add_job(
             beat,
-            "interval",
+            Every(timedelta(seconds=self._settings.poll_seconds)),
             id="tick",
-            seconds=self._settings.poll_seconds,
             next_run_time=utc_now(),
             coalesce=True,
             max_instances=1,
@@ -161,13 +177,43 @@ class Service:
         finally:
             server.should_exit = True
             thread.join()
+            join_requests()
             self._settings.socket.unlink(missing_ok=True)
 
     def _serve(self, server: uvicorn.Server, channel: socket.socket) -> None:
         try:
             server.run(sockets=[channel])
-        finally:
-            self._stopped.set()  # without its API the daemon is of no use
+        except BaseException:  # uvicorn leaves by SystemExit, too
+            log.exception("the API broke")
+        self._api_broke = not server.should_exit
+        self._stopped.set()  # without its API the daemon is of no use
+
+
+def _end_clock(scheduler: Any) -> None:
+    if scheduler.running:
+        scheduler.shutdown(wait=True)
+
+
+def _stopping(context: Context, notifier: Notifier) -> None:
+    """Begin to stop: no reload any more, and whoever waits for a child ends now."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    notifier.send("STOPPING=1")
+    context.stopping.set()
+
+
+def join_requests() -> None:
+    """Wait for the threads that answer requests: they outlive their server, and the state must stay theirs."""
+    for thread in threading.enumerate():
+        if thread.name == REQUEST_THREAD:
+            thread.join()
+
+
+def keep_time(scheduler: Any, every: timedelta) -> None:
+    """Tick now where the next tick is further away than it can be: the clock was set back."""
+    due, now = scheduler.get_job("tick").next_run_time, utc_now()
+    if due > now + every:
+        log.warning("the clock was set back: the next tick was due at %s", due)
+        scheduler.modify_job("tick", next_run_time=now)
 
 
 def _open_store(context: Context) -> None:

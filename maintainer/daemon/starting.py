@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy, policy_hash
 from maintainer.errors import RefusedError
@@ -21,8 +25,7 @@ def next_run(
     under_way = context.control.open_runs(model)
     if under_way:
         raise RefusedError(f"run {under_way[0].id} of {model} is under way; one run of a model at a time")
-    former = context.control.runs(model, limit=1)
-    number = former[0].number + 1 if former else 1
+    number = _next_number(context, model)
     champion = context.champion(model)
     now = context.clock()
     return RunRecord(
@@ -38,3 +41,18 @@ def next_run(
         check_id=check_id,
         labels_known=Reader(context.database, context.schema(policy), now).labels_known(),
     )
+
+
+def _next_number(context: Context, model: str) -> int:
+    """Return a number above all that the journal and the disk know: a lost journal must not meet old artifacts."""
+    journal = (record.number for record in context.control.runs(model, limit=1))
+    runs = _numbers(context.settings.state / "runs", f"{model}-")
+    versions = _numbers(context.model_dir(model) / "versions", "v")
+    return 1 + max((*journal, *runs, *versions), default=0)
+
+
+def _numbers(folder: Path, before: str) -> Iterator[int]:
+    """Yield the numbers in the names of a folder's entries that are `before` and a number."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if match := re.fullmatch(re.escape(before) + r"(\d{4,})", path.name):
+            yield int(match[1])

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from maintainer.daemon.doctor import forgotten
+from maintainer.daemon.intake import source_problems
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
+from maintainer.domain.policy import Policy
 from maintainer.errors import MaintainerError, NotFoundError
 from maintainer.store.control import CheckRecord, RunRecord
 from maintainer.store.results import find_result
@@ -48,14 +51,23 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
-        "problem": _problem(held, model, champion is not None),
+        "problem": _problem(held, policy, champion is not None),
+        "policy_problems": context.problems,
     }
 
 
-def _problem(held: Operations, model: str, champion: bool) -> str | None:
+def _problem(held: Operations, policy: Policy, champion: bool) -> str | None:
+    model, found = policy.model, source_problems(held.context, policy)
+    if model in held.failed:
+        failed = held.failed[model]
+        found.append(f"the check failed {failed.times} times in a row, at last: {failed.words}")
     if model in held.broken:
-        return f"{held.broken[model]}; the log has the traceback"
-    return None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first"
+        found.append(f"{held.broken[model]}; the log has the traceback")
+    if forgotten(held.context, model):
+        found.append("control.db does not know the champion; `maintainer doctor` says what to do")
+    if not champion:
+        found.append(f"no champion yet; `maintainer bootstrap {model}` makes the first")
+    return "; ".join(found) or None
 
 
 def of_check(held: Operations, check_id: str) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def of_run_record(held: Operations, record: RunRecord) -> dict[str, Any]:
         "policy": record.policy_hash,
         "phase": run.phase,
         "running": run.running,
-        "paused": run.paused,
+        "paused": not run.over and not held.under_way(record.id),
         "over": run.over,
         "verdict": run.verdict,
         "why": run.reason,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 ATTEMPTS = 3  # starts of one phase that may be cut short before the run is given up
+PATIENCE = 24  # times that one phase may be put off before each further one counts as cut short
 
 
 class Phase(StrEnum):
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"  # found running at start-up: the process died
     PAUSED = "paused"  # asked to stop; costs no attempt
+    PUT_OFF = "put off"  # the disk was full or the store busy; costs no attempt unless it lasts
 
 
 class Verdict(StrEnum):
@@ -63,6 +65,8 @@ class Run:
     running: bool = False
     paused: bool = False  # asked to stop, or the disk was full: to be taken up later
     attempts: int = 0  # starts of this phase that were cut short
+    put_off: int = 0  # starts of this phase that met a full disk or a busy store
+    setback: str = ""  # what ended the last start of this phase
     verdict: Verdict | None = None
     reason: str = ""  # why the verdict
     over: bool = False
@@ -96,8 +100,12 @@ def apply(run: Run, event: Event) -> Run:
             return replace(run, running=True)
         case Kind.PAUSED:
             return replace(run, paused=True)
+        case Kind.PUT_OFF:
+            lasting = run.put_off >= PATIENCE
+            attempts = run.attempts + lasting
+            return replace(run, paused=True, attempts=attempts, put_off=run.put_off + 1, setback=event.note)
         case Kind.INTERRUPTED:
-            return replace(run, attempts=run.attempts + 1)
+            return replace(run, attempts=run.attempts + 1, setback=event.note)
         case Kind.FINISHED | Kind.FAILED:
             return _leave(run, event)
 
@@ -109,6 +117,8 @@ def _leave(run: Run, event: Event) -> Run:
     return replace(
         run,
         attempts=0,
+        put_off=0,
+        setback="",
         verdict=verdict,
         reason=reason,
         phase=follows or event.phase,

@@ -9,8 +9,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from maintainer.domain.model import Manifest
-from maintainer.errors import NotFoundError, StoreError
+from maintainer.errors import NotFoundError, StoreError, UnreadableError
 
 PARTIAL = ".partial"
 KEPT = ".kept"
@@ -96,13 +98,17 @@ def read_manifest(version_dir: Path) -> Manifest:
 
     Raises:
         NotFoundError: no such version, or one that was never finished.
+        UnreadableError: it is no manifest.
     """
     try:
         return Manifest.model_validate_json((version_dir / MANIFEST).read_text())
     except FileNotFoundError as error:
         raise NotFoundError(f"{version_dir} has no {MANIFEST}: no such version") from error
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise UnreadableError(f"{version_dir / MANIFEST} cannot be read: {'; '.join(faults[:5])}") from error
     except (OSError, ValueError) as error:
-        raise StoreError(f"{version_dir / MANIFEST} cannot be read: {error}") from error
+        raise UnreadableError(f"{version_dir / MANIFEST} cannot be read: {error}") from error
 
 
 def problems_of(version_dir: Path) -> list[str]:

@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict, replay
-from maintainer.errors import NotFoundError, RefusedError, StoreError
+from maintainer.errors import NotFoundError, RefusedError, StoreError, UnreadableError
 from maintainer.store.migrate import migrate
 from maintainer.store.records import ChampionEvent, CheckRecord, Crowning, RunRecord
 
 __all__ = ["ChampionEvent", "CheckRecord", "Control", "Crowning", "RunRecord", "text"]
+
+REMEDY = (
+    "put a backup of it back while no daemon runs, or move it away with its -wal and -shm and run"
+    " `maintainer doctor --repair`: champions and samples stay, the journal of runs and checks is lost"
+)
 
 Row = tuple[str | int | None, ...]
 
@@ -46,8 +51,20 @@ class Control:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = _opened(path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StoreError(f"{path} cannot be opened: {error}") from error
+        except sqlite3.Error as error:
+            raise UnreadableError(f"{path} cannot be opened: {error}; {REMEDY}") from error
+
+    def read_everything(self) -> None:
+        """Have SQLite look at every page.
+
+        Raises:
+            StoreError: something is damaged.
+        """
+        found = [str(row[0]) for row in self._rows("pragma quick_check")]
+        if found != ["ok"]:
+            raise StoreError(f"{self._path} is damaged: {found[0]}")
 
     def close(self) -> None:
         """Close the database; nothing is pending, each write was its own transaction."""

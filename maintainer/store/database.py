@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from maintainer.errors import BusyError, StoreError
+from maintainer.errors import BusyError, StoreError, UnreadableError
 from maintainer.store.migrate import migrate
 
 Connection = duckdb.DuckDBPyConnection
@@ -44,6 +44,9 @@ class Database:
         Raises:
             StoreError: it cannot be opened; says what to do.
         """
+        held = self._db
+        if held is not None:  # without the lock, which a writer keeps for as long as its transaction lasts
+            return held
         with self._lock:
             if self._db is None:
                 self._db = self._opened()
@@ -80,8 +83,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Generator[Connection]:
-        """Give a cursor to read with."""
-        cursor = self.open().cursor()
+        """Give a cursor to read with; it waits for no writer."""
+        cursor = self._cursor()
         try:
             cursor.execute("set TimeZone = 'UTC'")
             yield cursor
@@ -89,6 +92,12 @@ class Database:
             raise self._said(error) from error
         finally:
             cursor.close()
+
+    def _cursor(self) -> Connection:
+        try:
+            return self.open().cursor()
+        except duckdb.Error as error:  # closed by another thread in between
+            raise self._said(error) from error
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
@@ -120,7 +129,13 @@ class Database:
         if isinstance(error, duckdb.FatalException):  # the database refuses everything until it is opened again
             self.close()
         hint = "; `maintainer doctor` reads every table and says what to do" if isinstance(error, DAMAGE) else ""
-        return StoreError(f"{self._path}: {_first_line(error)}{hint}")
+        kind = StoreError if _passes(error) else UnreadableError
+        return kind(f"{self._path}: {_first_line(error)}{hint}")
+
+
+def _passes(error: duckdb.Error) -> bool:
+    """Return whether it may be well later: no damage, and no statement that can never be done."""
+    return isinstance(error, (duckdb.OperationalError, duckdb.FatalException)) and "orrupt" not in str(error)
 
 
 def _first_line(error: Exception) -> str:

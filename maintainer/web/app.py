@@ -171,9 +171,11 @@ def start(
     held: Held,
     reason: Annotated[str, Body(embed=True)],
     bootstrap: Annotated[bool, Body(embed=True)] = False,
-) -> dict[str, str]:
-    """Start a maintenance run, or the bootstrap of a model without a champion; return its id."""
-    return {"run": held.start_run(model, reason, bootstrap)}
+) -> dict[str, str | bool]:
+    """Start a maintenance run, or the bootstrap of a model without a champion, or go on with the paused one."""
+    paused = held.paused_run(model)
+    run = held.start_run(model, reason, bootstrap)
+    return {"run": run, "resumed": run == paused}
 
 
 @router.post("/models/{model}/rollback")

@@ -170,11 +170,12 @@ class World:
         (self.state / "maintainer.sock").unlink()  # so that `start` sees the next one
 
     def begin(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start a command and leave it to itself."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "maintainer", *words],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.home, env=self.environment(),
-        )  # fmt: skip
+        """Start a command and leave it to itself; what it says goes to asked.err."""
+        with (self.home / "asked.err").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", "maintainer", *words],
+                stdout=subprocess.DEVNULL, stderr=said, cwd=self.home, env=self.environment(),
+            )  # fmt: skip
 
     def daemon_says(self, path: str) -> Any:
         """Ask the daemon itself."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,3 +147,30 @@ def test_run_once_does_what_is_due_and_stops(world: Any) -> None:
     said = world.asked("run", "--once")["done"]
     assert any("a.jsonl: 1 stored" in sentence for sentence in said)
     assert not dropped.exists()
+
+
+def test_a_run_that_is_not_waited_for_needs_the_daemon(world: Any) -> None:
+    done = world.run("train", "tiny", "--detach")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--detach needs the daemon" in done.stderr
+    assert world.sql("select id from run where number > 1") == []
+
+
+def test_an_interrupt_pauses_a_run_says_how_it_goes_on_and_a_second_start_goes_on_with_it(world: Any) -> None:
+    asked = world.begin("train", "tiny")
+    os.kill(world.process_of(world.spec("tiny-0002", "train")), 0)
+    asked.send_signal(signal.SIGINT)
+    assert asked.wait(timeout=20) == 130
+    assert world.journal("tiny-0002")[-1] == ("train", "paused")
+    assert (world.home / "asked.err").read_text().splitlines()[-1] == (
+        "maintainer: run tiny-0002 is paused; `maintainer train tiny` or the daemon goes on with it"
+    )
+    again = world.run("train", "tiny", "--json")
+    assert "run tiny-0002 of tiny was paused; it goes on" in again.stderr
+    assert (again.returncode, json.loads(again.stdout)["run"]) == (0, "tiny-0002")
+
+
+def test_a_run_that_fails_is_exit_status_1(world: Any) -> None:
+    world.policy.write_text(world.policy.read_text().replace("timeout: 2m", "timeout: 1s"))
+    done = world.run("train", "tiny", "--json")
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (1, "failed")

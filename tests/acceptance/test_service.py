@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +122,36 @@ def test_a_store_that_will_not_open_is_told_and_mended_through_the_running_daemo
     assert "maintainer doctor --repair" in json.dumps(found)
     assert world.asked("doctor", "--repair")["well"] is True
     assert world.asked("status", "tiny")["samples"] == 1800
+
+
+def test_a_reload_while_it_stops_is_no_harm(world: Any) -> None:
+    daemon = world.start()
+    asking = world.begin("check", "tiny")
+    world.process_of("maintainer.daemon.warm")
+    daemon.send_signal(signal.SIGTERM)
+    while daemon.poll() is None:
+        daemon.send_signal(signal.SIGHUP)
+        time.sleep(0.005)
+    assert daemon.returncode == 0, world.log[-2000:]
+    asking.wait(timeout=20)
+    assert "Traceback" not in world.log
+
+
+def test_a_daemon_whose_api_ends_by_itself_ends_with_a_failure() -> None:
+    script = """
+import os, sys
+from maintainer.cli import daemon
+from maintainer.cli.app import run
+import uvicorn
+uvicorn.Server.run = lambda self, sockets: sys.exit(3)
+sys.argv[1:] = ["run"]
+run()
+"""
+    around = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with tempfile.TemporaryDirectory(prefix="m") as home:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, cwd=home, env=around, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr.splitlines()[-1] == "maintainer: the API ended by itself, and the daemon with it; the log says why"
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -145,6 +147,17 @@ def test_a_wheel_carries_the_policies_under_the_name_that_is_looked_for() -> Non
     assert wheel["force-include"] == {"policies": "maintainer/shipped_policies"}
     assert "shipped_policies" in _text(ROOT / "maintainer" / "shipped.py")
     assert all(yaml.safe_load(_text(path)) for path in POLICIES)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("given", [(), ("OUT=precious",)], ids=["in the environment", "on the command line"])
+def test_the_demo_deletes_no_folder_but_its_own(given: tuple[str, ...]) -> None:
+    asked = ["make", "--dry-run", "demo", *given]
+    around = {**os.environ, "OUT": "precious"}
+    done = subprocess.run(asked, cwd=ROOT, env=around, capture_output=True, text=True, check=True)
+    deleting = [line for line in done.stdout.splitlines() if "rm -rf" in line]
+    assert deleting and all(line.endswith("rm -rf demo-out") for line in deleting)
+    assert ("precious" in done.stdout) == bool(given)
 
 
 def _text(path: Path) -> str:

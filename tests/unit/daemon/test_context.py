@@ -11,6 +11,7 @@ import pytest
 
 from maintainer.daemon import context as module
 from maintainer.daemon.context import Context
+from maintainer.daemon.notify import Pulse
 from maintainer.settings import load
 
 POLICY = """\
@@ -103,8 +104,27 @@ def test_the_watchdog_is_told_at_once_that_a_long_statement_is_no_hang_and_no_mo
         count.append(1)
         told.set()
 
-    held.alive = alive
+    held.alive = Pulse(alive)
+    held.alive.begin()
     before = threading.active_count()
     with held.busy():
         assert told.wait(5)
     assert threading.active_count() == before and len(count) == 1
+
+
+def test_only_the_thread_that_ticks_feeds_the_watchdog() -> None:
+    fed: list[int] = []
+    pulse = Pulse(lambda: fed.append(threading.get_ident()))
+
+    def feed() -> None:
+        pulse()
+        with pulse.busy():
+            pulse()
+
+    feed()
+    with ThreadPoolExecutor(1) as ticking:
+        ticking.submit(pulse.begin).result()
+        feed()
+        assert fed == []
+        ticking.submit(feed).result()
+    assert len(fed) == 3

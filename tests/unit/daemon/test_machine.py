@@ -10,8 +10,15 @@ import pytest
 
 from maintainer.daemon import machine
 from maintainer.daemon.machine import Outcome
-from maintainer.domain.run import ATTEMPTS, Event, Kind, Phase, Run, Verdict, replay
-from maintainer.errors import ChildError, InterruptedRunError, MaintainerError, RefusedError, StoreError
+from maintainer.domain.run import ATTEMPTS, PATIENCE, Event, Kind, Phase, Run, Verdict, replay
+from maintainer.errors import (
+    ChildError,
+    InterruptedRunError,
+    MaintainerError,
+    RefusedError,
+    StoreError,
+    UnreadableError,
+)
 
 RUN = "m-0001"
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,7 +156,8 @@ def test_three_interruptions_of_one_phase_fail_the_run_with_words() -> None:
         with pytest.raises(Killed):
             run_to_the_end(journal, deadly)
     run = run_to_the_end(journal, Stages(PATHS["promoted"]))
-    assert (run.verdict, run.reason, run.over) == (Verdict.FAILED, "train was cut short 3 times", True)
+    reason = "train was cut short 3 times, at last: found running at start-up"
+    assert (run.verdict, run.reason, run.over) == (Verdict.FAILED, reason, True)
 
 
 def test_two_interruptions_of_one_phase_are_forgiven() -> None:
@@ -163,20 +171,36 @@ def test_two_interruptions_of_one_phase_are_forgiven() -> None:
 def test_a_child_that_keeps_dying_fails_the_run_after_three_attempts_and_is_reported() -> None:
     journal, stages = Journal(), Stages({Phase.TRAIN: ChildError("out of memory")})
     run = run_to_the_end(journal, stages)
-    assert (run.verdict, run.reason) == (Verdict.FAILED, "train was cut short 3 times")
+    assert (run.verdict, run.reason) == (Verdict.FAILED, "train was cut short 3 times, at last: out of memory")
     notes = [event.note for event in journal.events(RUN) if event.kind is Kind.INTERRUPTED]
     assert notes == ["out of memory"] * ATTEMPTS
     assert stages.published == [Phase.COLLECT, Phase.REPORT]
 
 
-@pytest.mark.parametrize("cause", [InterruptedRunError("asked to stop"), StoreError("the disk is full")])
-def test_a_pause_costs_no_attempt_however_often_it_comes(cause: MaintainerError) -> None:
+@pytest.mark.parametrize(
+    ("cause", "times"),
+    [(InterruptedRunError("asked to stop"), PATIENCE + 9), (StoreError("the disk is full"), PATIENCE)],
+)
+def test_a_pause_costs_no_attempt(cause: MaintainerError, times: int) -> None:
     journal, stages = Journal(), Stages({Phase.TRAIN: cause})
-    for _ in range(ATTEMPTS + 2):
+    for _ in range(times):
         run = run_to_the_end(journal, stages)
         assert (run.paused, run.attempts, run.phase, run.over) == (True, 0, Phase.TRAIN, False)
     stages.path = PATHS["promoted"]
     assert run_to_the_end(journal, stages).verdict is Verdict.PROMOTED
+
+
+def test_a_store_that_stays_silent_fails_the_run_in_the_end() -> None:
+    journal, stages = Journal(), Stages({Phase.TRAIN: StoreError("the disk is full")})
+    for _ in range(PATIENCE + ATTEMPTS):
+        assert not run_to_the_end(journal, stages).over
+    run = run_to_the_end(journal, stages)
+    assert (run.over, run.reason) == (True, "train was cut short 3 times, at last: the disk is full")
+
+
+def test_what_waiting_does_not_mend_fails_the_run_at_once() -> None:
+    run = run_to_the_end(Journal(), Stages({Phase.TRAIN: UnreadableError("a checksum is wrong")}))
+    assert (run.over, run.reason) == (True, "train was cut short 3 times, at last: a checksum is wrong")
 
 
 def test_a_pause_between_interruptions_keeps_their_count() -> None:

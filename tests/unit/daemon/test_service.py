@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from anyio import to_thread
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from maintainer.daemon.notify import Notifier
-from maintainer.daemon.service import Beat, listen
+from maintainer.daemon.service import Beat, Every, join_requests, keep_time, listen, utc_now
 from maintainer.errors import SettingsError, StoreError
 
 
@@ -110,3 +116,56 @@ def test_a_socket_path_too_long_or_of_no_folder_is_refused_in_words(short: Path)
         listen(short / ("s" * 120))
     with pytest.raises(SettingsError, match="cannot be bound: No such file"):
         listen(short / "absent" / "s")
+
+
+EVERY = timedelta(seconds=5)
+
+
+def test_a_clock_that_was_set_back_puts_no_tick_off() -> None:
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.add_job(print, Every(EVERY), id="tick", next_run_time=utc_now() + timedelta(minutes=10))
+    scheduler.start(paused=True)
+    try:
+        keep_time(scheduler, EVERY)
+        assert scheduler.get_job("tick").next_run_time <= utc_now()
+    finally:
+        scheduler.shutdown()
+
+
+def test_a_tick_that_is_near_is_left_alone() -> None:
+    scheduler, near = BackgroundScheduler(timezone=UTC), utc_now() + EVERY / 2
+    scheduler.add_job(print, Every(EVERY), id="tick", next_run_time=near)
+    scheduler.start(paused=True)
+    try:
+        keep_time(scheduler, EVERY)
+        assert scheduler.get_job("tick").next_run_time == near
+    finally:
+        scheduler.shutdown()
+
+
+def test_a_clock_that_jumps_by_decades_owes_one_tick() -> None:
+    long_ago, now = datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    assert Every(EVERY).get_next_fire_time(long_ago, now) == now + EVERY
+
+
+def test_a_request_whose_server_is_gone_is_waited_for() -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def ingest() -> None:
+        begun.set()
+        go_on.wait(10)
+        done.set()
+
+    async def serve() -> None:
+        asked = asyncio.create_task(to_thread.run_sync(ingest))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        asked.cancel()
+
+    asyncio.run(serve())
+    with ThreadPoolExecutor(1) as ending:
+        ended = ending.submit(join_requests)
+        assert not done.is_set()
+        go_on.set()
+        ended.result(timeout=10)
+        assert done.is_set()

@@ -32,7 +32,7 @@ def journals(draw: st.DrawFn) -> list[Event]:
     for _ in range(draw(st.integers(0, 40))):
         if run.over:
             break
-        endings = [Kind.FINISHED, Kind.FINISHED, Kind.FAILED, Kind.INTERRUPTED, Kind.PAUSED]
+        endings = [Kind.FINISHED, Kind.FINISHED, Kind.FAILED, Kind.INTERRUPTED, Kind.PAUSED, Kind.PUT_OFF]
         kind = draw(st.sampled_from(endings)) if run.running else Kind.STARTED
         verdicts = [None, None, Verdict.REJECTED, Verdict.PROMOTED] if kind is Kind.FINISHED else [None]
         one = event(run.seq + 1, kind, run.phase, draw(st.sampled_from(verdicts)), f"note {run.seq + 1}")

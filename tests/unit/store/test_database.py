@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from maintainer.errors import NewerError, StoreError
+from maintainer.errors import NewerError, StoreError, UnreadableError
 from maintainer.store.batch import Batch
 from maintainer.store.database import Database, literal, quoted, read_everything, set_aside
 from maintainer.store.intake import ingest_samples
@@ -63,3 +65,29 @@ def test_names_and_texts_are_taken_literally(database: Database, name: str) -> N
         found = db.execute(f"select {literal(name)} as {quoted(name)}")
         assert [column[0] for column in found.description or ()] == [name]
         assert found.fetchall() == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (duckdb.IOException('Could not write file "t": No space left on device'), StoreError),
+        (duckdb.TransactionException("Conflict on update"), StoreError),
+        (duckdb.OutOfMemoryException("failed to allocate"), StoreError),
+        (duckdb.IOException("Corrupt database file: computed checksum"), UnreadableError),
+        (duckdb.ConversionException("Could not convert string"), UnreadableError),
+        (duckdb.BinderException("Referenced column not found"), UnreadableError),
+    ],
+)
+def test_what_may_be_well_later_is_told_from_what_waiting_does_not_mend(
+    database: Database, error: duckdb.Error, kind: type[StoreError]
+) -> None:
+    with pytest.raises(StoreError) as told, database.reading():
+        raise error
+    assert type(told.value) is kind
+
+
+def test_a_reader_waits_for_no_writer(database: Database) -> None:
+    database.open()
+    with ThreadPoolExecutor(1) as other, database.writing() as db:
+        db.execute("create table big as select 1 as a")
+        assert other.submit(read_everything, database).result(timeout=10) > 0
