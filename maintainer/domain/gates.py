@@ -116,13 +116,8 @@ def default_gates(task: TaskKind) -> tuple[Gate, ...]:
     )
 
 
-def aim(gates: Sequence[Gate], task: TaskKind) -> MetricName:
-    """Return the metric that a challenger is made and chosen for: that of the first superior gate, else the main one.
-
-    Not the calibration error: a constant answer in the proportions of the classes has none.
-    """
-    named: list[MetricName] = [
-        g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current" and g.metric != "ece"
-    ]
-    main: MetricName = "mae" if task is TaskKind.REGRESSION else "accuracy"
+def aim(gates: Sequence[Gate], task: TaskKind) -> ComparedMetric:
+    """Return the metric that a challenger is made and chosen for: that of the first superior gate, else the task's."""
+    named: list[ComparedMetric] = [g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current"]
+    main: ComparedMetric = "mae" if task is TaskKind.REGRESSION else "accuracy"
     return named[0] if named else main

@@ -12,6 +12,7 @@ from typing import assert_never
 
 import numpy as np
 
+from maintainer.domain.gates import aim
 from maintainer.domain.metrics import REGRESSION
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import (
@@ -39,7 +40,7 @@ def judge_all(gates: Sequence[Gate], figures: Figures, how: Resampling) -> tuple
     """Return a finding for each gate; a first model must be no worse than a constant answer as well."""
     findings = [judge(gate, figures, how) for gate in gates]
     if figures.bootstrap:
-        findings.append(beats_trivial(trivial_metric(gates, figures.task), figures, how))
+        findings.append(beats_trivial(aim(gates, figures.task), figures, how))
     return tuple(findings)
 
 
@@ -207,13 +208,6 @@ def _would_decide(gate: NegativeFlipsGate, rate: float, highest: float, n: int) 
     bursts = (highest - rate) / (share_at_most(round(rate * n), n, gate.confidence) - rate)
     needed = round(fewest_at(rate, gate.at_most, gate.confidence) * bursts**2)
     return f"; about {samples(needed)} would do it at this rate"
-
-
-def trivial_metric(gates: Sequence[Gate], task: TaskKind) -> ComparedMetric:
-    """Return the metric that a first model is judged by: that of the first superior gate, else the task's main one."""
-    named: list[ComparedMetric] = [g.metric for g in gates if isinstance(g, SuperiorGate) and g.on == "current"]
-    main: ComparedMetric = "mae" if task is TaskKind.REGRESSION else "accuracy"
-    return named[0] if named else main
 
 
 def trivial_answer(metric: ComparedMetric, pairs: Pairs) -> Answered:

@@ -20,8 +20,7 @@ from maintainer.domain.run import Kind, Phase, Verdict
 from maintainer.errors import ChildError, RefusedError, StoreError
 from maintainer.settings import load
 from maintainer.store import artifacts
-from maintainer.store.control import Crowning
-from maintainer.store.control import CheckRecord
+from maintainer.store.control import CheckRecord, Crowning
 
 POLICY = """\
 version: 1

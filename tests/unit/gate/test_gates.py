@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from maintainer.domain.gates import aim
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import Gate
 from maintainer.domain.sample import TaskKind
 from maintainer.gate.figures import Answered, Figures, Latency, Pairs, Speeds
-from maintainer.gate.gates import judge, judge_all, trivial_metric
+from maintainer.gate.gates import judge, judge_all
 from maintainer.gate.statistics import Resampling
 
 PASSED, FAILED, INCONCLUSIVE = GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.INCONCLUSIVE
@@ -338,9 +339,9 @@ def test_a_first_regression_must_beat_the_median():
 
 def test_the_trivial_answer_is_judged_by_the_metric_of_the_policy():
     task = TaskKind.CLASSIFICATION
-    assert trivial_metric([gate("superior", metric="f1_macro")], task) == "f1_macro"
-    assert trivial_metric([], task) == trivial_metric([gate("superior", metric="f1_macro", on="reference")], task)
-    assert trivial_metric([], TaskKind.REGRESSION) == "mae"
+    assert aim([gate("superior", metric="f1_macro")], task) == "f1_macro"
+    assert aim([], task) == aim([gate("superior", metric="f1_macro", on="reference")], task)
+    assert aim([], TaskKind.REGRESSION) == "mae"
 
 
 def test_a_run_with_a_champion_is_not_asked_to_beat_a_constant_answer():
