@@ -188,11 +188,18 @@ def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]
         yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")
 
 
-IDLE = {"frontier": (), "finetune": ("forgetting_budget", "replay"), "scratch": ("forgetting_budget",)}
+REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples
+PENALISED = ("frontier", "l2-sp", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "der++")  # by a term with a strength
 
 
 def training_notes(train: Train) -> Iterator[str]:
     """Yield what is said of training though the strategy does not look at it."""
-    for key in IDLE[train.strategy]:
-        if key in train.model_fields_set:
+    looks_at = {
+        "forgetting_budget": train.strategy == "frontier",
+        "without": train.strategy == "frontier",
+        "replay": train.strategy in REHEARSING,
+        "penalty": train.strategy in PENALISED,
+    }
+    for key, used in looks_at.items():
+        if not used and key in train.model_fields_set:
             yield f"train.{key} does nothing under strategy {train.strategy}"
