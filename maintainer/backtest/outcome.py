@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -37,6 +38,7 @@ def conclude(replay: Replay) -> Outcome:
     outcome: Outcome = {
         "model": model,
         "rows": len(replay.stream),
+        "unlabelled": replay.stream.unlabelled,
         "scored": sum(line.rows for line in replay.lines),
         "metric": replay.metric,
         "higher_is_better": HIGHER_IS_BETTER[replay.metric],
@@ -59,7 +61,12 @@ def conclude(replay: Replay) -> Outcome:
     }
     pq.write_table(pa.Table.from_pylist([asdict(line) for line in replay.lines]), out / "timeline.parquet")
     write(out / "report.html", render_backtest(_view(replay, outcome)))
-    return outcome
+    return {name: _finite(value) for name, value in outcome.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Return None for a number that JSON cannot say: there was nothing to measure."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _overall(replay: Replay) -> dict[str, float]:
@@ -101,8 +108,9 @@ def _events(replay: Replay) -> tuple[Any, ...]:
 
 
 def _notes(replay: Replay) -> tuple[str, ...]:
-    share, delay = replay.plan.bootstrap, replay.plan.label_delay
+    share, delay, without = replay.plan.bootstrap, replay.plan.label_delay, replay.stream.unlabelled
     return (
+        *([f"{without} samples without a label were left out."] if without else []),
         f"The first champion learned from the first {share:.0%} of the samples; all figures are on the rest.",
         "Each sample was answered before its label could be learned from (prequential).",
         f"Labels came {delay} after the end of their step." if delay else "Labels came at the end of their step.",

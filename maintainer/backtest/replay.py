@@ -102,7 +102,7 @@ def prepare(plan: Plan) -> Replay:
 
     Raises:
         InputError: the file cannot be used.
-        RefusedError: `out` holds something already, or the first champion did not hold its gates.
+        RefusedError: `out` holds something already or cannot be made, or the first champion did not hold its gates.
     """
     if not 0.0 < plan.bootstrap < 1.0:
         raise InputError(f"the bootstrap share is {plan.bootstrap:g}, wanted more than 0 and less than 1")
@@ -111,8 +111,11 @@ def prepare(plan: Plan) -> Replay:
     policy = plan.policy
     stream = Stream(plan.data, schema_of(policy, policy.task.classes))
     begin = stream.moment(int(len(stream) * plan.bootstrap))
-    (plan.out / "policies").mkdir(parents=True, exist_ok=True)
-    (plan.out / "policies" / f"{policy.model}.yaml").write_text(plan.policy_text, encoding="utf-8")
+    try:
+        (plan.out / "policies").mkdir(parents=True, exist_ok=True)
+        (plan.out / "policies" / f"{policy.model}.yaml").write_text(plan.policy_text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{plan.out} cannot be written: {error.strerror or error}") from error
     clock = Clock(begin)
     settings = load(state=plan.out / "state", policies=plan.out / "policies")
     operations = Operations(Context.open(settings, clock))

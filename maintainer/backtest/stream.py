@@ -43,17 +43,18 @@ class Stream:
         """Read a file.
 
         Raises:
-            InputError: it cannot be read, lacks a column, or its time is no time.
+            InputError: it cannot be read, lacks a column, has no labelled samples, or its times or labels are none.
         """
         if schema.time is None:
             raise InputError(f"policy {schema.model} has no task.time; a backtest needs the event time of each sample")
         self._schema = schema
-        table = _read(path)
+        table = full = _read(path)
         wanted = [*(c.name for c in schema.features), schema.label, schema.time, *((schema.id,) if schema.id else ())]
         missing = [name for name in wanted if name not in table.column_names]
         if missing:
             raise InputError(f"{path.name} lacks {', '.join(missing)}; found {', '.join(table.column_names)}")
-        table = table.select(list(dict.fromkeys(wanted)))
+        table = _labelled(table.select(list(dict.fromkeys(wanted))), schema, path.name)
+        self.unlabelled = len(full) - len(table)  # samples that were left out
         self._times = _times(table[schema.time], path.name)
         order = np.argsort(self._times, kind="stable")
         self._times, self._table = self._times[order], table.take(pa.array(order))
@@ -90,7 +91,7 @@ class Stream:
         """Return the (n,) labels of a step: float64, or strings as the store keeps them."""
         column = step.table[self._schema.label].combine_chunks()
         if self._schema.answer_kind is ColumnKind.NUMBER:
-            return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return column.to_numpy(zero_copy_only=False)
         return np.array(column.cast(pa.string()).to_pylist(), object)
 
 
@@ -103,6 +104,28 @@ def _read(path: Path) -> Any:
         return read(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _labelled(table: Any, schema: Schema, name: str) -> Any:
+    """Return the samples that have a label; those of a regression are doubles then.
+
+    Raises:
+        InputError: the labels are no numbers where numbers are wanted, or there are none.
+    """
+    column = table[schema.label]
+    if schema.answer_kind is ColumnKind.NUMBER:
+        try:
+            column = column.cast(pa.float64())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise InputError(f"{name}: label {schema.label} is {column.type}, wanted numbers: {error}") from error
+        table = table.set_column(table.column_names.index(schema.label), schema.label, column)
+        known = np.isfinite(column.to_numpy())
+    else:
+        known = np.array([bool(label) for label in column.cast(pa.string()).to_pylist()], bool)
+    table = table.filter(pa.array(known))
+    if not len(table):
+        raise InputError(f"{name} has no labelled samples; wanted a history with the label {schema.label}")
+    return table
 
 
 def _times(column: Any, name: str) -> NDArray[np.datetime64]:

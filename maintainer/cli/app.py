@@ -48,21 +48,39 @@ def settings() -> Settings:
     return load(**given)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from maintainer import __version__
+
+        print(f"maintainer {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     state: Annotated[Path | None, typer.Option(help="Directory of run-time data. [default: state]")] = None,
     policies: Annotated[Path | None, typer.Option(help="Folder of policy files. [default: policies]")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
 ) -> None:
     """Take the global options."""
+    del version
     given.update(state=state, policies=policies)
+
+
+def add_commands() -> None:
+    """Add the commands of every topic, once."""
+    from maintainer.cli import daemon, models, policies, runs, story
+
+    if not app.registered_commands:
+        for topic in (story, policies, daemon, models, runs):
+            topic.add_to(app)
 
 
 def run() -> None:
     """Parse and run; what was raised on purpose becomes one clear line and an exit status."""
-    from maintainer.cli import daemon, models, policies, runs, story
-
-    for topic in (story, policies, daemon, models, runs):
-        topic.add_to(app)
+    add_commands()
     try:
         app()
     except PolicyError as error:

@@ -65,13 +65,13 @@ def status(
 
     Example: maintainer status electricity
     """
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
         if model is None:
             say.answer(api.get("/status"), as_json, _tell_overview)
         else:
-            say.answer(api.get(f"/models/{model}"), as_json, _tell_model)
+            say.answer(api.get(place("models", model)), as_json, _tell_model)
 
 
 def _tell_overview(found: dict[str, Any]) -> None:

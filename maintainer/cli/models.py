@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json, Model, settings
+from maintainer.errors import MaintainerError
+
+if TYPE_CHECKING:
+    from maintainer.cli.api import Api
 
 Files = Annotated[list[Path], typer.Argument(help="Files (parquet, csv, jsonl); - for JSON lines on standard input.")]
 
@@ -43,15 +47,30 @@ def _send(model: str, files: list[Path], what: str, as_json: bool) -> None:
     from maintainer.cli.api import Api
 
     found: list[dict[str, Any]] = []
-    with Api(settings()) as api:
+    failed: MaintainerError | None = None
+    with Api(settings(), begin=True) as api:
         for file in files:
-            source, name = (Path("/dev/stdin"), "stdin.jsonl") if str(file) == "-" else (file, file.name)
-            with say.progress(f"{what} of {model} from {source}"):
-                done = api.upload(f"/models/{model}/{what}", source, name)
-            found.append({"file": str(file), **done})
-    say.answer(found[0] if len(found) == 1 else found, as_json, lambda _: _tell_taken(found))
+            try:
+                found.append({"file": str(file), **_sent(api, model, file, what)})
+            except MaintainerError as error:  # told at the end: what was stored before it is stored
+                failed = error
+                if left := files[len(found) + 1 :]:
+                    say.note(f"not sent: {', '.join(map(str, left))}")
+                break
+    if found:
+        say.answer(found[0] if len(files) == 1 else found, as_json, lambda _: _tell_taken(found))
     if any(done["quarantined"] or done["labels_quarantined"] for done in found):
         say.note("some rows were quarantined: `maintainer status` counts them, table quarantine says why")
+    if failed is not None:
+        raise failed
+
+
+def _sent(api: Api, model: str, file: Path, what: str) -> dict[str, Any]:
+    source, name = (Path("/dev/stdin"), "stdin.jsonl") if str(file) == "-" else (file, file.name)
+    from maintainer.cli.api import place
+
+    with say.progress(f"{what} of {model} from {source}"):
+        return api.upload(place("models", model, what), source, name)
 
 
 def _tell_taken(found: list[dict[str, Any]]) -> None:
@@ -72,10 +91,10 @@ def predict(
 
     Example: maintainer predict electricity rows.csv --json
     """
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
-        found = api.upload(f"/models/{model}/predictions", file, file.name)
+        found = api.upload(place("models", model, "predictions"), file, file.name)
 
     def people(_: Any) -> None:
         print(f"version {found['version']}", file=sys.stderr)
@@ -96,14 +115,14 @@ def check(
 
     Example: maintainer check electricity --fail-on-drift
     """
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
         with say.progress(f"checking {model}"):
-            found = api.post(f"/models/{model}/checks")
+            found = api.post(place("models", model, "checks"))
         if evidently:
             with say.progress("Evidently's report"):
-                found["evidently"] = api.post(f"/reports/{found['check']}/evidently")["path"]
+                found["evidently"] = api.post(place("reports", found["check"], "evidently"))["path"]
     say.answer(found, as_json, _tell_check)
     if fail_on_drift and found["drifted"]:
         raise SystemExit(say.NO)

@@ -9,7 +9,7 @@ import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json, Model, settings
-from maintainer.errors import PolicyError, RefusedError
+from maintainer.errors import NotFoundError, PolicyError, RefusedError
 
 topic = typer.Typer(help="Check, describe and show policy files.", no_args_is_help=True)
 
@@ -43,10 +43,13 @@ def init(
     there = [str(path) for path in wanted if path.exists()]
     if there:
         raise RefusedError(f"{', '.join(there)} exists already; wanted a place without")
-    for path, text in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    (directory / "state" / "inbox" / "my-model").mkdir(parents=True, exist_ok=True)
+    try:
+        for path, text in wanted.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (directory / "state" / "inbox" / "my-model").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or directory} cannot be made: {error.strerror or error}") from error
     written = [str(path) for path in wanted]
     next_steps = "edit policies/my-model.yaml, then: maintainer policy check; maintainer bootstrap my-model --data FILE"
     say.answer(
@@ -69,6 +72,9 @@ def check(
 
     folder = settings().policies
     chosen = files or sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    absent = [str(file) for file in chosen if not file.is_file()]
+    if absent:
+        raise NotFoundError(f"{', '.join(absent)}: no such file")
     if not chosen:
         raise RefusedError(f"no policy file in {folder}; `maintainer init` writes a first one")
     good: list[str] = []
@@ -95,8 +101,12 @@ def _tell_check(found: dict[str, Any]) -> None:
 
 
 @topic.command()
-def schema() -> None:
-    """Print the JSON Schema of a policy, for editors (# yaml-language-server: $schema=policy.schema.json)."""
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of a policy, for editors (# yaml-language-server: $schema=policy.schema.json).
+
+    Example: maintainer policy schema > policy.schema.json
+    """
+    del as_json  # it is JSON anyway
     from maintainer.policies import json_schema
 
     say.document(json_schema())
@@ -104,13 +114,15 @@ def schema() -> None:
 
 @topic.command()
 def show(model: Model, as_json: Json = False) -> None:
-    """Print the policy of a model with every default filled in."""
-    from maintainer.policies import load_folder, to_yaml
+    """Print the policy of a model with every default filled in.
+
+    Example: maintainer policy show electricity
+    """
+    from maintainer.policies import load_folder, problems_with, to_yaml
 
     found, problems = load_folder(settings().policies)
     if model not in found:
-        about = [problem for problem in problems if model in problem]
-        if about:
+        if about := problems_with(model, problems):
             raise PolicyError(about)
         have = ", ".join(sorted(found)) or "none"
         raise RefusedError(f"no policy for {model!r} in {settings().policies}; it has {have}")

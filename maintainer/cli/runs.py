@@ -38,12 +38,12 @@ def bootstrap(
     """
     if source is not None:
         raise RefusedError("--from is designed but not built yet: this version bootstraps tables from --data")
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
-    with Api(settings()) as api:
+    with Api(settings(), begin=True) as api:
         if data is not None:
             with say.progress(f"samples of {model} from {data}"):
-                taken = api.upload(f"/models/{model}/samples", data, data.name)
+                taken = api.upload(place("models", model, "samples"), data, data.name)
             say.note(f"{data}: {taken['stored']} stored, {taken['labels']} labels, {taken['quarantined']} quarantined")
         _follow(api, _start(api, model, "bootstrap", bootstrap=True), f"maintainer bootstrap {model}", as_json)
 
@@ -60,7 +60,7 @@ def train(
 
     Example: maintainer train electricity --reason "new tariff"
     """
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
     held = settings()
     with Api(held) as api:
@@ -68,13 +68,15 @@ def train(
             raise RefusedError(f"--detach needs the daemon, and none answers on {held.socket}; `maintainer run` is it")
         run = _start(api, model, reason)
         if detach:
-            say.answer(api.get(f"/runs/{run}"), as_json, _tell_end)
+            say.answer(api.get(place("runs", run)), as_json, _tell_end)
         else:
             _follow(api, run, f"maintainer train {model}", as_json)
 
 
 def _start(api: Api, model: str, reason: str, bootstrap: bool = False) -> str:
-    started = api.post(f"/models/{model}/runs", {"reason": reason, "bootstrap": bootstrap})
+    from maintainer.cli.api import place
+
+    started = api.post(place("models", model, "runs"), {"reason": reason, "bootstrap": bootstrap})
     if started["resumed"]:
         say.note(f"run {started['run']} of {model} was paused; it goes on")
     return started["run"]
@@ -112,7 +114,10 @@ def _tell_end(found: dict[str, Any]) -> None:
 def runs(
     model: Annotated[str | None, typer.Argument(help="One model; all when absent.")] = None, as_json: Json = False
 ) -> None:
-    """List maintenance runs, newest first."""
+    """List maintenance runs, newest first.
+
+    Example: maintainer runs electricity
+    """
     from maintainer.cli.api import Api
 
     with Api(settings()) as api:
@@ -130,11 +135,14 @@ def runs(
 
 
 def show(run: Run, as_json: Json = False) -> None:
-    """Show a run: its journal, its gates and its figures."""
-    from maintainer.cli.api import Api
+    """Show a run: its journal, its gates and its figures.
+
+    Example: maintainer show electricity-0007
+    """
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
-        found = api.get(f"/runs/{run}")
+        found = api.get(place("runs", run))
     say.answer(found, as_json, _tell_run)
 
 
@@ -158,10 +166,10 @@ def rollback(
 
     Example: maintainer rollback electricity --to v0003
     """
-    from maintainer.cli.api import Api
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
-        found = api.post(f"/models/{model}/rollback", {"to": to})
+        found = api.post(place("models", model, "rollback"), {"to": to})
     say.answer(found, as_json, lambda _: print(f"{model}: {found['to']} serves instead of {found['from']}"))
 
 
@@ -170,11 +178,14 @@ def report(
     show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the path of an HTML report."""
-    from maintainer.cli.api import Api
+    """Print the path of an HTML report.
+
+    Example: maintainer report electricity --open
+    """
+    from maintainer.cli.api import Api, place
 
     with Api(settings()) as api:
-        found = api.get(f"/reports/{name}")
+        found = api.get(place("reports", name))
     if show_it:
         typer.launch(found["path"])
     say.answer(found, as_json, lambda _: print(found["path"]))

@@ -14,7 +14,7 @@ DONE, ERROR, USAGE, NO, INTERRUPTED = 0, 1, 2, 3, 130
 
 def document(value: Any) -> None:
     """Print one JSON document."""
-    print(json.dumps(value, indent=2, default=str))
+    print(json.dumps(value, indent=2, default=str, allow_nan=False))
 
 
 def answer(value: Any, as_json: bool, people: Callable[[Any], None]) -> None:

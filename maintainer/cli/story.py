@@ -44,10 +44,15 @@ def _replay(policy: Any, text: str, data: Path, out: Path, how: tuple[float, str
     from maintainer.backtest import outcome, replay
     from maintainer.domain.policy import parse_duration
 
-    delay = timedelta(0) if how[1] == "0" else parse_duration(how[1])
+    try:
+        delay = timedelta(0) if how[1] == "0" else parse_duration(how[1])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--label-delay") from error
     plan = replay.Plan(policy, text, data, out, how[0], delay)
     with say.progress(f"bootstrap of {policy.model} from the first {how[0]:.0%} of {data.name}"):
         held = replay.prepare(plan)
+    if held.stream.unlabelled:
+        say.note(f"{held.stream.unlabelled} of the samples have no label: they are left out")
     try:
         total = replay.steps(held)
         with say.progress(f"replaying {total} checks, one every {policy.checks.every}") as tell:
@@ -81,7 +86,8 @@ def _tell(found: dict[str, Any]) -> None:
         ("maintained", "champion in force"),
         ("no_change", "the last label as the answer"),
     ):
-        print(f"  {name:12} {found[name]:.4f}  {words}")
+        figure = "-" if found[name] is None else f"{found[name]:.4f}"
+        print(f"  {name:12} {figure}  {words}")
     print(
         f"  {found['checks']} checks, {found['triggers']} triggered, {found['runs']} runs:"
         f" {found['promotions']} promoted, {found['rejections']} rejected, {found['failures']} failed;"

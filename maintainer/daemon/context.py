@@ -18,7 +18,7 @@ from maintainer.domain.policy import Policy, policy_hash, schema_of
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Schema
 from maintainer.errors import MaintainerError, NotFoundError, PolicyError, StoreError
-from maintainer.policies import load_folder, marks_of
+from maintainer.policies import load_folder, marks_of, problems_with
 from maintainer.settings import Settings
 from maintainer.store import artifacts
 from maintainer.store.control import Control
@@ -114,8 +114,7 @@ class Context:
         if model not in self.policies:
             self.load_policies()
         if model not in self.policies:
-            about = [problem for problem in self.problems if model in problem]
-            if about:
+            if about := problems_with(model, self.problems):
                 raise PolicyError(about)
             have = ", ".join(sorted(self.policies)) or "none"
             raise NotFoundError(f"no policy for model {model!r} in {self.settings.policies}; it has {have}")

@@ -93,8 +93,15 @@ def of_check_record(record: CheckRecord) -> dict[str, Any]:
 
 
 def runs(held: Operations, model: str | None) -> list[dict[str, Any]]:
-    """Return runs, newest first."""
-    return [of_run_record(held, record) for record in held.context.control.runs(model)]
+    """Return runs, newest first.
+
+    Raises:
+        NotFoundError: there is neither a policy nor a run of the model.
+    """
+    records = held.context.control.runs(model)
+    if model is not None and not records:
+        held.context.policy(model)
+    return [of_run_record(held, record) for record in records]
 
 
 def of_run_record(held: Operations, record: RunRecord) -> dict[str, Any]:

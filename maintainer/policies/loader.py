@@ -93,6 +93,11 @@ def _contested(loaded: dict[str, tuple[File, Policy]]) -> dict[str, str]:
     return found
 
 
+def problems_with(model: str, problems: list[str]) -> list[str]:
+    """Return the problems that are about a model: of the file with its name, or that name it."""
+    return [problem for problem in problems if File(problem.split(":")[0]).stem == model or f"'{model}'" in problem]
+
+
 def marks_of(folder: File) -> frozenset[tuple[str, int, int, int]]:
     """Return name, inode, size in bytes and time of change in ns of each policy file; the same marks, the same text."""
     found: set[tuple[str, int, int, int]] = set()

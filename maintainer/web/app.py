@@ -70,7 +70,7 @@ async def survive(request: Request, go_on: Callable[[Request], Awaitable[Respons
         return await go_on(request)
     except Exception as error:
         log.exception("%s %s broke", request.method, request.url.path)
-        told = f"a defect of maintainer, not of the request: {type(error).__name__}; its log has the traceback"
+        told = f"a defect of maintainer, not of the request: {type(error).__name__}; the traceback is in its log"
         return JSONResponse({"error": told, "kind": type(error).__name__}, 500)
 
 

@@ -66,12 +66,9 @@ def test_the_first_policy_of_the_readme_is_valid_and_short() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    from maintainer.cli import daemon, models, policies, runs, story
-    from maintainer.cli.app import app
+    from maintainer.cli.app import add_commands, app
 
-    if not app.registered_commands:
-        for topic in (story, policies, daemon, models, runs):
-            topic.add_to(app)
+    add_commands()
     known = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     known |= {group.name for group in app.registered_groups}
     shown = set(re.findall(r"^(?:MAINTAINER_\S+ )*maintainer ([a-z-]+)", README, re.MULTILINE))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -77,3 +78,25 @@ def test_a_file_that_is_no_table_is_refused_in_words(tmp_path):
         Stream(tmp_path / "d.parquet", SCHEMA)
     with pytest.raises(InputError, match="cannot tell the format"):
         Stream(tmp_path / "d.xls", SCHEMA)
+
+
+def test_samples_without_a_label_are_left_out_and_counted(tmp_path):
+    content = table(6).set_column(2, "y", pa.array(["a", None, "b", "", "a", "b"]))
+    stream = Stream(written(tmp_path, content), SCHEMA)
+    assert (len(stream), stream.unlabelled) == (4, 2)
+
+
+def test_labels_of_a_regression_are_numbers_or_refused(tmp_path):
+    schema = replace(SCHEMA, task=TaskKind.REGRESSION, classes=())
+    content = table(4).set_column(2, "y", pa.array([1.0, None, float("nan"), 2.0]))
+    stream = Stream(written(tmp_path, content), schema)
+    step = stream.between(START, START + timedelta(hours=4))
+    assert (sorted(stream.labels(step)), stream.unlabelled) == ([1.0, 2.0], 2)
+    with pytest.raises(InputError, match="label y is string, wanted numbers"):
+        Stream(written(tmp_path, table()), schema)
+
+
+def test_a_file_of_a_header_alone_is_refused_in_words(tmp_path):
+    (tmp_path / "d.csv").write_text("x,t,y\n")
+    with pytest.raises(InputError, match=r"d.csv has no labelled samples"):
+        Stream(tmp_path / "d.csv", SCHEMA)
