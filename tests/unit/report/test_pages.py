@@ -79,7 +79,6 @@ def test_what_came_from_data_is_escaped_in_a_run(views: SimpleNamespace, reader:
         reason=EVIL,
         triggers=(EVIL,),
         version=EVIL,
-        collect=view.collect.model_copy(update={"rows": {EVIL: 3}}),
         train=view.train.model_copy(update={"metric": EVIL, "reason": EVIL, "strategy": EVIL}),
         gate=view.gate.model_copy(update={"findings": (finding,), "challenger": {EVIL: {EVIL: 0.5}}}),
     )
@@ -227,7 +226,24 @@ def test_the_stretches_of_a_run_hold_every_start_and_its_length(views: SimpleNam
     found = stretches(views.journal(views.PROMOTED))
     assert [s.outcome for s in found][:3] == ["finished", "interrupted", "finished"]
     assert [s.seconds for s in found][:3] == [2.0, 31.0, 84.0]
-    assert (found[-1].phase, found[-1].seconds, found[-1].outcome) == (Phase.REPORT, None, "running")
+    assert found[-1].phase is Phase.PROMOTE  # the report that is being written is no news to its reader
+    begun = stretches(views.journal(views.PROMOTED[:3]))
+    assert (begun[-1].phase, begun[-1].seconds, begun[-1].outcome) == (Phase.TRAIN, None, "running")
+
+
+def test_the_page_of_a_run_that_is_over_shows_nothing_that_runs(views: SimpleNamespace, reader: Reader) -> None:
+    assert "running" not in reader(render_run(views.run())).text
+
+
+def test_a_run_says_of_each_part_of_its_data_when_it_happened_and_how_much_it_is(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    said = reader(render_run(views.run())).text
+    assert "learned from: new samples 2026-10-12 11:00 UTC 2026-11-17 11:00 UTC 12,840" in said
+    assert "former samples (replay) 2025-10-17 11:00 UTC 2026-10-12 11:00 UTC 9,000" in said
+    assert "the newest samples, all of them 2026-11-17 11:00 UTC 2026-11-21 11:00 UTC 2,100" in said
+    assert "holdout part of the new samples 2026-10-12 11:00 UTC 2026-11-17 11:00 UTC 921" in said
+    assert "validation part of the former samples" not in said  # there is none
 
 
 def test_a_backtest_begins_with_maintained_against_left_alone(views: SimpleNamespace, reader: Reader) -> None:
