@@ -89,7 +89,8 @@ def run_check(context: Context, policy: Policy, may_start: bool) -> Checked:
     findings = judge(subject, evidence)
     decision = decide(policy, findings, _facts(subject), now)
     if decision.start and not may_start:
-        decision = replace(decision, start=False, reason=f"would start a run: {decision.reason}")
+        told = f"this check was made by hand; the daemon's next one would start a run, because {decision.reason}"
+        decision = replace(decision, start=False, reason=told)
     return _keep(subject, evidence, findings, decision)
 
 

@@ -15,7 +15,7 @@ from maintainer.domain.policy import Policy
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict
 from maintainer.report import charts, frontier, words
 from maintainer.report.charts import Lines, Series
-from maintainer.report.check import compared
+from maintainer.report.check import beyond_chance
 from maintainer.report.frontier import Frontier
 from maintainer.report.page import render
 
@@ -83,7 +83,7 @@ class BeforeAfter:
     before: float | None
     after: float
     change: float | None
-    word: str
+    word: str  # better, worse, within chance; empty where no gate has an interval of it
 
 
 def render_run(view: RunView) -> str:
@@ -173,14 +173,17 @@ def gate_row(finding: GateFinding) -> GateRow:
 
 
 def before_after(gate: GateResult) -> list[BeforeAfter]:
-    """Return each metric on each holdout before and after, new data first."""
+    """Return each metric on each holdout before and after, new data first, with what a gate's interval says of it."""
     rows: list[BeforeAfter] = []
+    known = {finding.gate: finding.interval for finding in gate.findings if finding.interval is not None}
     for holdout, figures in sorted(gate.challenger.items()):
         former = gate.champion.get(holdout, {})
         for metric, after in figures.items():
             before = former.get(metric)
             change = None if before is None else after - before
-            word = "" if change is None else compared(metric, change)
+            names = (f"{kind} {metric} on {holdout}" for kind in ("superior", "non-inferior"))
+            bounds = next((known[name] for name in names if name in known), None)
+            word = "" if change is None or bounds is None else beyond_chance(*bounds)
             rows.append(BeforeAfter(holdout, metric, before, after, change, word))
     return rows
 

@@ -41,6 +41,10 @@ def test_the_commands_of_a_day_answer_with_one_json_document(operator: Any) -> N
     assert all(abs(sum(row["probabilities"].values()) - 1) < 1e-5 for row in answers["answers"])
     checked = ask("check", "tiny", "--fail-on-drift", status=3)
     assert "x" in checked["drifted"]
+    assert checked["decision"]["reason"] == (
+        "this check was made by hand; the daemon's next one would start a run, because "
+        "inputs-moved fired: drift.share is 0.5, above 0.3."
+    )
     status = ask("status")
     assert [model["samples"] for model in status["models"]] == [1803]
     assert ask("status", "tiny")["last_check"]["check"] == checked["check"]
