@@ -1,11 +1,15 @@
-"""A drift check of 25 columns: ours in the daemon and its warm worker against Evidently's preset on whole frames.
+"""A drift check of 25 columns: ours in the daemon and its warm worker against Evidently on whole frames.
 
-Each side runs in processes of its own, with its imports done before the clock starts (our worker is warm in
-production; the peer is given the same). Ours reads a DuckDB file, the peer pandas frames that are already in memory,
-so reading is charged to us alone. Memory is the peak resident size: ours is the daemon's DuckDB process (held to
-256 MB for DuckDB) plus the worker, the peer's is its one process. `cold` profiles both windows, `cached` only the
-current one (the daemon keeps the profile of a champion's reference); `sampled` is what a policy's default max_samples
-of 20,000 makes of it, `whole` reads every row.
+Three peers: `preset` is DataDriftPreset, what a user of Evidently would take; `columns` is one ValueDrift for each
+column, without the preset's table; `tests` calls Evidently's statistical tests alone, without a report.
+
+Each side runs in processes of its own, with its imports done and one small call made before the clock starts (our
+worker is warm in production; the peers are given the same). Ours reads a DuckDB file, the peers pandas frames that are
+already in memory, so reading is charged to us alone. Wall and processor time are the least of equally many calls on
+each side; ours are those of two processes, added. Memory is the peak resident size: ours is a process with DuckDB (held
+to `settings.store_memory_mb`, as in the daemon; the daemon's web server is in benchmarks.service) plus the worker, a
+peer's is its one process. `cold` profiles both windows, `cached` only the current one (the daemon keeps the profile of
+a champion's reference); `sampled` is what a policy's default max_samples of 20,000 makes of it, `whole` reads all rows.
 """
 
 from __future__ import annotations
@@ -14,8 +18,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 os.environ["DO_NOT_TRACK"] = "1"
 
@@ -29,6 +35,16 @@ SIZES = (10_000, 100_000, 1_000_000)
 QUICK = SIZES[:2]
 NUMBERS, CATEGORIES = 20, 5
 SAMPLE = 20_000
+WARM_UP = 1000  # rows of the call that is not measured
+OFTEN = 100_000  # rows up to which each side is measured three times
+MODES = ("whole", "sampled")
+CLOCKS = ("wall", "cpu")
+PEERS = {
+    "preset": "Evidently DataDriftPreset",
+    "columns": "Evidently ValueDrift for each column",
+    "tests": "Evidently tests alone",
+}
+Frames = Sequence[Any]  # pandas: reference, current
 COLUMNS = (
     *(Column(f"n{i}", ColumnKind.NUMBER) for i in range(NUMBERS)),
     *(Column(f"c{i}", ColumnKind.CATEGORY) for i in range(CATEGORIES)),
@@ -50,37 +66,44 @@ def generate(path: Path, rows: int) -> None:
             db.execute(f"create table {window} as select hash(i) as _key, {', '.join(picked)} from range({rows}) t(i)")
 
 
-def ours_daemon(path: Path, mode: str, out: Path) -> dict[str, float]:
+def ours_daemon(path: Path, mode: str, times: int, out: Path) -> dict[str, float]:
     """Profile both windows as the daemon does; write the request for the worker."""
     from maintainer.domain.profile import ColumnCounts
     from maintainer.monitor.exchange import ColumnPair, DriftRequest
+    from maintainer.settings import load
     from maintainer.store.profile import edges, profile, sampled
 
-    db = duckdb.connect(str(path), read_only=True, config={"memory_limit": "256MB", "threads": 2})
+    settings = load()
+    config = {"memory_limit": f"{settings.store_memory_mb}MB", "threads": settings.store_threads}
+    db = duckdb.connect(str(path), read_only=True, config=config)
 
     def relation(window: str) -> str:
         query = f"select * from {window}"
         return query if mode == "whole" else sampled(db, query, [], SAMPLE).relation_sql
 
-    def first() -> tuple[Mapping[str, tuple[float, ...]], dict[str, ColumnCounts]]:
-        source = relation("reference")
+    def first(source: str) -> tuple[Mapping[str, tuple[float, ...]], dict[str, ColumnCounts]]:
         cuts = edges(db, source, [], COLUMNS)
         return cuts, profile(db, source, [], COLUMNS, cuts)
 
-    reference_s = timed(first, 3)
-    cuts, before = first()
-    current_s = timed(lambda: profile(db, relation("current"), [], COLUMNS, cuts), 3)
+    first(f"select * from reference limit {WARM_UP}")
+    reference = timed(lambda: first(relation("reference")), times)
+    cuts, before = first(relation("reference"))
+    current = timed(lambda: profile(db, relation("current"), [], COLUMNS, cuts), times)
     now = profile(db, relation("current"), [], COLUMNS, cuts)
     pairs = [
         ColumnPair(name=c.name, kind=c.kind, method="auto", threshold=0.1, reference=before[c.name], current=counts)
         for c, counts in zip(COLUMNS, now.values(), strict=True)
     ]
-    text = DriftRequest(columns=tuple(pairs)).model_dump_json()
-    out.write_text(text)
-    return {"reference_s": reference_s, "current_s": current_s, "mb": peak_mb(), "request_kb": len(text) / 1e3}
+    out.write_text(DriftRequest(columns=tuple(pairs)).model_dump_json())
+    return {**told("reference", reference), **told("current", current), "mb": peak_mb()}
 
 
-def ours_worker(request: Path) -> dict[str, float]:
+def told(name: str, spent: tuple[float, float]) -> dict[str, float]:
+    """Return what `timed` found, under two names."""
+    return {f"{name} wall": spent[0], f"{name} cpu": spent[1]}
+
+
+def ours_worker(request: Path, times: int) -> dict[str, float]:
     """Score a request as the warm worker does, reading and writing JSON included."""
     from maintainer.monitor.drift import score
     from maintainer.monitor.exchange import DriftRequest
@@ -91,72 +114,98 @@ def ours_worker(request: Path) -> dict[str, float]:
         return score(DriftRequest.model_validate_json(text)).model_dump_json()
 
     work()
-    return {"worker_s": timed(work, 3), "mb": peak_mb()}
+    return {**told("worker", timed(work, times)), "mb": peak_mb()}
 
 
-def peer(path: Path) -> dict[str, float]:
-    """Run Evidently's DataDriftPreset on the whole frames."""
+def peer(kind: str, path: Path, times: int) -> dict[str, float]:
+    """Run one of the peers on the whole frames."""
     from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
-    with duckdb.connect(str(path), read_only=True) as db:
-        frames = [db.sql(f"select * exclude (_key) from {name}").df() for name in ("reference", "current")]
+    from maintainer.monitor.stattests import distance
+
     definition = DataDefinition(
         numerical_columns=[c.name for c in COLUMNS if c.kind is ColumnKind.NUMBER],
         categorical_columns=[c.name for c in COLUMNS if c.kind is ColumnKind.CATEGORY],
     )
 
-    def work() -> None:
+    def report(frames: Frames) -> None:
         reference, current = (Dataset.from_pandas(frame, data_definition=definition) for frame in frames)
-        Report([DataDriftPreset()]).run(current, reference).dict()
+        asked = [DataDriftPreset()] if kind == "preset" else [ValueDrift(column=c.name) for c in COLUMNS]
+        Report(asked).run(current, reference).dict()
 
-    return {"s": timed(work), "mb": peak_mb()}
+    def bare(frames: Frames) -> None:
+        for column in COLUMNS:
+            method = "wasserstein" if column.kind is ColumnKind.NUMBER else "jensenshannon"
+            distance(method, column.kind, *(frame[column.name].to_numpy() for frame in frames))
+
+    work = bare if kind == "tests" else report
+    with duckdb.connect(str(path), read_only=True) as db:
+        frames = [db.sql(f"select * exclude (_key) from {name}").df() for name in ("reference", "current")]
+    work([frame.head(WARM_UP) for frame in frames])
+    return {**told("all", timed(lambda: work(frames), times)), "mb": peak_mb()}
+
+
+def ours(path: Path, rows: int, folder: Path) -> dict[str, float]:
+    """Return our figures at one size."""
+    found: dict[str, float] = {}
+    for mode in MODES:
+        request = folder / f"request-{rows}-{mode}.json"
+        daemon = child(MODULE, "daemon", str(path), mode, str(repeats(rows)), str(request))
+        worker = child(MODULE, "worker", str(request), str(repeats(rows)))
+        for clock in CLOCKS:
+            cached = daemon[f"current {clock}"] + worker[f"worker {clock}"]
+            found[f"{mode} cold, {clock} s @{rows}"] = cached + daemon[f"reference {clock}"]
+            found[f"{mode} cached, {clock} s @{rows}"] = cached
+            found[f"{mode} cached, worker's part, {clock} s @{rows}"] = worker[f"worker {clock}"]
+        found[f"{mode}, MB @{rows}"] = daemon["mb"] + worker["mb"]
+    return found
 
 
 def measure(given: Arguments, folder: Path) -> Outcome:
-    """Measure every size; ratios are peer / ours."""
+    """Measure every size; ratios are peer / ours, but for growth, which is ours at one size / at the size before."""
     figures: dict[str, float] = {}
-    theirs: dict[str, float] = {}
+    peers: dict[str, dict[str, float]] = {name: {} for name in PEERS.values()}
     ratios: dict[str, float] = {}
     sizes = QUICK if given.quick else SIZES
     for rows in sizes:
         path = folder / f"drift-{rows}.duckdb"
         if not path.exists():
             generate(path, rows)
-        for mode in ("whole", "sampled"):
-            request = folder / f"request-{rows}-{mode}.json"
-            daemon = child(MODULE, "daemon", str(path), mode, str(request))
-            worker = child(MODULE, "worker", str(request))
-            cached = daemon["current_s"] + worker["worker_s"]
-            figures |= {
-                f"{mode} cold s @{rows}": cached + daemon["reference_s"],
-                f"{mode} cached s @{rows}": cached,
-                f"{mode} cached, worker's part s @{rows}": worker["worker_s"],
-                f"{mode} MB @{rows}": daemon["mb"] + worker["mb"],
-            }
-        found = child(MODULE, "peer", str(path))
-        theirs |= {f"s @{rows}": found["s"], f"MB @{rows}": found["mb"]}
-        for mode in ("whole", "sampled"):
-            for kind in ("cold", "cached"):
-                ratios[f"{mode} {kind} time @{rows}"] = found["s"] / figures[f"{mode} {kind} s @{rows}"]
-            ratios[f"{mode} memory @{rows}"] = found["mb"] / figures[f"{mode} MB @{rows}"]
-    for mode in ("whole", "sampled"):
-        for kind in ("cold s", "cached s", "MB"):
-            name = f"growth {sizes[-2]} to {sizes[-1]}, {mode} {kind}"
-            ratios[name] = figures[f"{mode} {kind} @{sizes[-1]}"] / figures[f"{mode} {kind} @{sizes[-2]}"]
-    notes = ("imports are done before the clock starts, on both sides",)
-    return Outcome("monitor", figures, {"Evidently preset": theirs}, ratios, notes)
+        figures |= ours(path, rows, folder)
+        for kind, name in PEERS.items():
+            found = child(MODULE, "peer", kind, str(path), str(repeats(rows)))
+            peers[name] |= {f"{clock} s @{rows}": found[f"all {clock}"] for clock in CLOCKS}
+            peers[name][f"MB @{rows}"] = found["mb"]
+            for mode in MODES:
+                for way, clock in product(("cold", "cached"), CLOCKS):
+                    mine = figures[f"{mode} {way}, {clock} s @{rows}"]
+                    ratios[f"{kind}: {mode} {way}, {clock} @{rows}"] = found[f"all {clock}"] / mine
+                ratios[f"{kind}: {mode}, memory @{rows}"] = found["mb"] / figures[f"{mode}, MB @{rows}"]
+    for mode, what in product(MODES, ("cold, cpu s", "cached, cpu s", "MB")):
+        name = f"{mode}{',' if what == 'MB' else ''} {what}"
+        ratios[f"growth {sizes[-2]} to {sizes[-1]}: {name}"] = (
+            figures[f"{name} @{sizes[-1]}"] / figures[f"{name} @{sizes[-2]}"]
+        )
+    notes = (f"least of {repeats(sizes[0])} calls up to {OFTEN} rows, of one above, on every side alike",)
+    return Outcome("monitor", figures, peers, ratios, notes)
+
+
+def repeats(rows: int) -> int:
+    """Return how often each side is measured."""
+    return 3 if rows <= OFTEN else 1
 
 
 def answer(words: tuple[str, ...]) -> dict[str, float]:
     """Do the work of a measured child."""
     match words:
-        case ("daemon", path, mode, out):
-            return ours_daemon(Path(path), mode, Path(out))
-        case ("worker", request):
-            return ours_worker(Path(request))
-        case ("peer", path):
-            return peer(Path(path))
+        case ("daemon", path, mode, times, out):
+            return ours_daemon(Path(path), mode, int(times), Path(out))
+        case ("worker", request, times):
+            return ours_worker(Path(request), int(times))
+        case ("peer", kind, path, times):
+            return peer(kind, Path(path), int(times))
         case _:
             raise ValueError(f"unknown work {words}; wanted daemon, worker or peer")
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Files = Annotated[list[Path], typer.Argument(help="Files (parquet, csv, jsonl); - for JSON lines on standard input.")]
 
 FailOnDrift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit status 3 when a column drifted.")]
-WithEvidently = Annotated[bool, typer.Option("--evidently", help="Write Evidently's own report too (slow, 4 MB).")]
+WithEvidently = Annotated[
+    bool, typer.Option("--evidently", help="Write Evidently's own report of it too (slow, 4 MB).")
+]
 
 
 def add_to(app: typer.Typer) -> None:

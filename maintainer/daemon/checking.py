@@ -96,8 +96,8 @@ def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
     findings = judge(subject, evidence)
     decision = decide(policy, findings, _facts(subject), now)
     if not scheduled:
-        reason = f"would start a run: {decision.reason}" if decision.start else decision.reason
-        decision = replace(decision, start=False, reason=reason, scheduled=False)
+        told = f"this check was made by hand; the daemon's next one would start a run, because {decision.reason}"
+        decision = replace(decision, start=False, reason=told if decision.start else decision.reason, scheduled=False)
     return _keep(subject, evidence, findings, decision)
 
 
@@ -319,21 +319,29 @@ def _values(record: CheckRecord) -> Mapping[str, float]:
 def write_evidently_report(context: Context, check_id: str) -> Path:
     """Write Evidently's own report of a check, from bounded samples of its windows; return its path.
 
+    It compares the columns that the check compared, each by the same method and threshold.
+
     Raises:
+        RefusedError: the check compared none.
         StoreError: what was kept of the check cannot be read.
     """
     record = context.control.check(check_id)
     seen = _seen(record)
     schema = context.schema(context.policy(record.model))
+    kinds = {c.name: c.kind for c in (*schema.features, Column(schema.prediction, schema.answer_kind))}
+    columns = [
+        {"name": score.column, "kind": kinds[score.column], "method": score.method, "threshold": score.threshold}
+        for score in seen.scores
+        if score.kind == "value" and score.column in kinds
+    ]
+    if not columns:
+        raise RefusedError(f"{check_id} compared no column: {'; '.join(seen.notes) or 'the policy has changed since'}")
     reader = Reader(context.database, schema, record.happened_at)
     out = report_path(context.settings, f"{check_id}-evidently").absolute()
     with TemporaryDirectory(dir=context.scratch()) as folder:
         files = {"reference": Path(folder) / "reference.parquet", "current": Path(folder) / "current.parquet"}
         for name, window in (("reference", seen.reference), ("current", seen.current)):
             reader.sample(window, seen.version, EVIDENTLY_ROWS, files[name])
-        columns = [
-            {"name": c.name, "kind": c.kind} for c in (*schema.features, Column(schema.prediction, schema.answer_kind))
-        ]
         request = {name: str(path.absolute()) for name, path in files.items()}
         context.warm.ask("evidently", {**request, "columns": columns, "out": str(out)})
     return out

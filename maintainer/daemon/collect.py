@@ -102,6 +102,8 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
         result = CollectResult(
             trained=Span(start=cut.new.start, end=cut.new.end),
             current_holdout=Span(start=cut.newest.start, end=cut.newest.end),
+            newest_rows=reader.rows_since(cut.newest.start, partial / "current_holdout.parquet"),
+            former=Span(start=cut.former.start, end=cut.former.end),
             memory_from=cut.former.start if rows.get("replay") else cut.new.start,
             rows=rows,
             data_hash=_digest(partial, sorted(rows)),

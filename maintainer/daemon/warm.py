@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from maintainer.compute.child import PR_SET_PDEATHSIG
-from maintainer.domain.sample import Column, ColumnKind
+from maintainer.domain.sample import ColumnKind
 from maintainer.errors import MaintainerError
 
 
@@ -50,9 +50,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def evidently(request: dict[str, Any]) -> dict[str, Any]:
     """Write Evidently's own report of two bounded samples."""
-    from maintainer.monitor.evidently_report import write
+    from maintainer.monitor.evidently_report import Compared, write
 
-    columns = [Column(column["name"], ColumnKind(column["kind"])) for column in request["columns"]]
+    columns = [Compared(c["name"], ColumnKind(c["kind"]), c["method"], c["threshold"]) for c in request["columns"]]
     write(Path(request["reference"]), Path(request["current"]), columns, Path(request["out"]))
     return {"path": request["out"]}
 

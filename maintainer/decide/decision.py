@@ -84,7 +84,8 @@ def _budget(policy: Policy, facts: RunFacts, now: datetime) -> str:
 
 
 def _sentences(findings: list[Finding], fired: tuple[str, ...]) -> list[str]:
-    return [f.sentence for f in sorted(findings, key=lambda f: f.trigger) if f.trigger in fired]
+    known = sorted(findings, key=lambda f: f.trigger)
+    return [f.sentence.removesuffix(", fired") for f in known if f.trigger in fired]
 
 
 def _listed(names: tuple[str, ...]) -> str:

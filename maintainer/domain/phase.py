@@ -35,8 +35,10 @@ class PhaseSpec(Frozen):
 class CollectResult(Frozen):
     """Which samples a run works with."""
 
-    trained: Span  # event time of the samples in train and validation
-    current_holdout: Span
+    trained: Span  # event time of train and validation, and of the holdout part that lies among them
+    current_holdout: Span  # event time of the newest share, which judges whole; that part is in the same file
+    newest_rows: int  # rows of the newest share in that file; its others are that part
+    former: Span  # event time of what is rehearsed and of the reference holdout; empty at bootstrap
     memory_from: datetime  # the oldest sample that may be learned from, replay included
     rows: dict[str, int]  # file -> rows
     data_hash: str

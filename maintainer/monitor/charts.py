@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import floor, log10
 
 import numpy as np
 
@@ -57,6 +58,16 @@ def _in_bins(reference: ColumnCounts, current: ColumnCounts) -> Histogram:
     low, high = float(min(end[0] for end in ends)), float(max(end[1] for end in ends))
     inner: Values = np.linspace(low, high, BINS - 1) if high > low else np.asarray([low])
     shares = [np.diff(np.concatenate([[0.0], shares_below(c, inner), [1.0]])) for c in (reference, current)]
-    between = [f"{start:.4g} to {end:.4g}" for start, end in pairwise(inner.tolist())]
-    labels = (f"below {inner[0]:.4g}", *between, f"from {inner[-1]:.4g}")
+    names = _edge_names(inner.tolist())
+    labels = (f"below {names[0]}", *(f"{start} to {end}" for start, end in pairwise(names)), f"from {names[-1]}")
     return Histogram(labels, tuple(shares[0].tolist()), tuple(shares[1].tolist()))
+
+
+def _edge_names(edges: list[float]) -> list[str]:
+    """Return edges to two digits of the width of their bins, so that neighbours differ however far from zero they lie.
+
+    A bin without width (all values are the same) is named to fifteen digits.
+    """
+    width = edges[-1] - edges[0] if len(edges) > 1 else 0.0
+    decimals = 1 - floor(log10(width / (len(edges) - 1))) if width > 0 else None
+    return [f"{edge if decimals is None else round(edge, decimals) + 0.0:.15g}" for edge in edges]

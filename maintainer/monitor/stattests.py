@@ -33,6 +33,12 @@ def distance(method: str, kind: ColumnKind, reference: NDArray[np.generic], curr
     return float(test(before, now, column, None).drift_score)
 
 
+def evidently_name(method: str) -> str:
+    """Return the name under which Evidently knows the method of a score."""
+    _register()
+    return KS if method == "ks" else method
+
+
 @cache
 def _register() -> None:
     test = StatTest(KS, "Kolmogorov-Smirnov distance", [ColumnType.Numerical], default_threshold=0.1)

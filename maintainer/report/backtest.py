@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 
+from maintainer.domain.metrics import RELATIVE, lost
 from maintainer.report import charts, heatmap, words
 from maintainer.report.charts import Lines, Mark, Series
 from maintainer.report.page import render
 
 LISTED = 300  # rows of the table of events
+SAME = 5e-4  # a change below this is none: points of the metric, or a share where it is in the label's unit
 
 Step = tuple[datetime, float | None, float | None, float | None, float | None, int]
 """When, metric of static, of maintained, of no-change, drift.share, samples."""
@@ -102,7 +104,8 @@ def headline(view: BacktestView) -> str:
     """Return how the maintained model did beside the one left alone, in one sentence with a ratio."""
     kept, left = words.metric(view.maintained), words.metric(view.static)
     better = gain(view, view.static)
-    if abs(better) < 5e-4:
+    moved = lost(view.metric, view.static, view.maintained) if view.metric in RELATIVE else better
+    if abs(moved) < SAME:
         return f"Maintenance changed nothing: {view.metric} {kept} maintained, {left} left alone."
     word = "better" if better > 0 else "worse"
     figures = f"{view.metric} {kept} against {left}{ratio_words(view)}"

@@ -21,6 +21,7 @@ WIDE, NARROW = 772, 350  # pixels of a chart on a desk and on a telephone
 POINTS = 300  # most points of one line
 CLOSE = 5  # pixels within which marks of one kind would cover each other: the last is drawn
 LANE = 17  # pixels of one lane of marks
+LEFT = 44  # where the bars of a distribution begin: room for a percentage of three digits
 GLYPHS = {
     "promoted": "M-5 4L0 -5L5 4Z",
     "rejected": "M-4 -4L4 4M4 -4L-4 4",
@@ -159,51 +160,32 @@ def both(draw: Callable[[int], Markup], title: str, keys: Sequence[tuple[str, st
     return Markup("<figure>{}{}</figure>").format(caption, body)
 
 
-def folded(histogram: Histogram, ordered: bool, most: int = 20) -> Histogram:
-    """Return at most `most` bars: neighbours summed where the bins have an order, else the smallest as "other"."""
-    rows = list(zip(histogram.labels, histogram.reference, histogram.current, strict=True))
-    if len(rows) <= most:
-        return histogram
-    if ordered:
-        step = -(-len(rows) // most)
-        groups = [rows[k : k + step] for k in range(0, len(rows), step)]
-    else:
-        rows.sort(key=lambda row: -max(row[1], row[2]))
-        groups = [[row] for row in rows[: most - 1]] + [[("other", 0.0, 0.0), *rows[most - 1 :]]]
-    return Histogram(
-        tuple(group[0][0] for group in groups),
-        tuple(sum(row[1] for row in group) for group in groups),
-        tuple(sum(row[2] for row in group) for group in groups),
-    )
-
-
 def overlay(histogram: Histogram, column: str, ordered: bool) -> Markup:
     """Return the reference as grey bars with the current window as an outline over them, 260 by 96 pixels."""
-    shown = folded(histogram, ordered)
-    if not shown.labels:
+    if not histogram.labels:
         return Markup("")
-    top = max(*shown.reference, *shown.current, 1e-9)
-    x, y = Scale(0, len(shown.labels), 34, 256), Scale(0, top, 78, 12)
+    top = max(*histogram.reference, *histogram.current, 1e-9)
+    x, y = Scale(0, len(histogram.labels), LEFT, 256), Scale(0, top, 78, 12)
     gap = 0.0 if ordered else min(3.0, (x.at(1) - x.at(0)) * 0.15)
     bar = Markup('<path d="M{:.1f} {:.1f}V{:.1f}H{:.1f}V{:.1f}Z"/>')
-    was = join(bar.format(x.at(k) + gap, 78, y.at(v), x.at(k + 1) - gap, 78) for k, v in enumerate(shown.reference))
-    now = [(x.at(k + side), y.at(v)) for k, v in enumerate(shown.current) for side in (0, 1)]
-    outline = svg.path([(x.at(0), 78), *now, (x.at(len(shown.labels)), 78)], "line current filled")
-    parts = [text(30, 16, percent(top).replace(".0", ""), "t", "end"), text(30, 81, "0", "t", "end")]
-    parts += [svg.line(34, 78, 256, 78, "axis"), _ends(shown, ordered)]
+    was = join(bar.format(x.at(k) + gap, 78, y.at(v), x.at(k + 1) - gap, 78) for k, v in enumerate(histogram.reference))
+    now = [(x.at(k + side), y.at(v)) for k, v in enumerate(histogram.current) for side in (0, 1)]
+    outline = svg.path([(x.at(0), 78), *now, (x.at(len(histogram.labels)), 78)], "line current filled")
+    parts = [text(LEFT - 4, 16, percent(top), "t", "end"), text(LEFT - 4, 81, "0", "t", "end")]
+    parts += [svg.line(LEFT, 78, 256, 78, "axis"), _ends(histogram, ordered)]
     title = f"{column}: share of samples per value, reference and current window"
-    pairs = zip(shown.labels, shown.reference, shown.current, strict=True)
+    pairs = zip(histogram.labels, histogram.reference, histogram.current, strict=True)
     words = "; ".join(f"{shorten(name, 24)}: {percent(a)} then {percent(b)}" for name, a, b in pairs)
     return svg.drawing(260, 96, title, words, Markup('<g class="was">{}</g>').format(was) + outline + join(parts))
 
 
 def _ends(shown: Histogram, ordered: bool) -> Markup:
     if not ordered and len(shown.labels) <= 8:
-        width = 222 / len(shown.labels)
+        width = (256 - LEFT) / len(shown.labels)
         most = max(1, int(width / 6.4))
         names = enumerate(shown.labels)
-        return join(text(34 + width * (k + 0.5), 92, shorten(name, most), "t", "middle") for k, name in names)
-    first, last = text(34, 92, shorten(shown.labels[0], 18)), text(256, 92, shorten(shown.labels[-1], 18), "t", "end")
+        return join(text(LEFT + width * (k + 0.5), 92, shorten(name, most), "t", "middle") for k, name in names)
+    first, last = text(LEFT, 92, shorten(shown.labels[0], 17)), text(256, 92, shorten(shown.labels[-1], 17), "t", "end")
     return first + last if len(shown.labels) > 1 else first
 
 

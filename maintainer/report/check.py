@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
+from math import isfinite, sqrt
 
 from markupsafe import Markup
 
 from maintainer.domain.evidence import Decision, DriftScore, Evidence, Finding, Metric
-from maintainer.domain.metrics import HIGHER_IS_BETTER, metrics_of
+from maintainer.domain.metrics import metrics_of
 from maintainer.domain.policy import AboveTrigger, NumberFeature, Policy
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.values import figure_of
@@ -19,6 +19,7 @@ from maintainer.report.charts import Lines, Rule, Series
 from maintainer.report.page import render
 
 CHARTED = 24  # columns with a chart of their own
+Z = 1.96  # 95 % of a normal distribution lies within so many deviations
 
 Past = tuple[datetime, float | None, float | None]  # when, drift.share, main metric
 
@@ -39,10 +40,9 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """One column: its score, how many thresholds that is, and how it is spread."""
+    """One column: its score, a bar of how many thresholds that is, and how it is spread."""
 
     score: DriftScore
-    ratio: float  # score / threshold; 1 is the limit
     bullet: Markup
     chart: Markup
 
@@ -54,7 +54,7 @@ class MetricRow:
     metric: Metric
     baseline: float | None
     change: float | None
-    word: str  # better, worse, the same, or nothing to compare with
+    word: str  # better, worse, within chance; empty where there is nothing to compare with, or no interval
 
 
 def render_check(view: CheckView) -> str:
@@ -71,17 +71,31 @@ def render_check(view: CheckView) -> str:
             "plain": [column_row(view.policy, score, chart=False) for score in values[CHARTED:]],
             "missing": [column_row(view.policy, s, chart=False) for s in scores if s.kind == "missing"],
             "prediction": [column_row(view.policy, s) for s in scores if s.kind == "value" and s.column == answer],
-            "drifted_total": sum(score.drifted for score in values),
+            "drifted_total": len({score.column for score in scores if score.drifted and score.column != answer}),
             "metrics": [metric_row(m, view.baseline.get(m.name)) for m in view.evidence.metrics],
+            "quality_notes": [note for note in view.evidence.notes if about_quality(note)],
+            "other_notes": [note for note in view.evidence.notes if not about_quality(note) and not about_sample(note)],
             "history": history_charts(view),
         },
     )
 
 
 def headline(view: CheckView) -> str:
-    """Return what was decided and why, in one sentence."""
+    """Return what was decided and why, in one sentence, or in two where the reason is a sentence by itself."""
     what = f"A maintenance run of {view.policy.model} starts" if view.decision.start else "No run is started"
-    return words.sentence(f"{what}: {view.decision.reason}" if view.decision.reason.strip() else what)
+    reason = view.decision.reason.strip()
+    between = ". " if reason[:1].isupper() else ": "
+    return words.sentence(f"{what}{between}{reason}" if reason else what)
+
+
+def about_quality(note: str) -> bool:
+    """Return whether a note says why quality, or a metric of it, was not measured."""
+    return "not measured" in note and not note.startswith("drift")
+
+
+def about_sample(note: str) -> bool:
+    """Return whether a note says that drift was measured on a sample: the page says it beside the windows."""
+    return note.startswith("drift measured")
 
 
 def ratio(score: DriftScore) -> float:
@@ -108,22 +122,35 @@ def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnR
     drawn = Markup("")
     if chart and score.histogram is not None:
         drawn = charts.overlay(score.histogram, score.column, is_ordered(policy, score.column))
-    return ColumnRow(score, ratio(score), charts.bullet(score.score, score.threshold), drawn)
+    return ColumnRow(score, charts.bullet(score.score, score.threshold), drawn)
 
 
 def metric_row(metric: Metric, baseline: float | None) -> MetricRow:
     """Return the row of one metric."""
     if baseline is None or not isfinite(metric.value):
         return MetricRow(metric, baseline, None, "")
-    change = metric.value - baseline
-    return MetricRow(metric, baseline, change, compared(metric.name, change))
+    word = ""
+    if metric.name == "accuracy":
+        low, high = share_interval(metric.value, metric.n)
+        word = beyond_chance(low - baseline, high - baseline)
+    return MetricRow(metric, baseline, metric.value - baseline, word)
 
 
-def compared(metric: str, change: float) -> str:
-    """Return whether a change of a metric is for the better, in a word."""
-    if abs(change) < 5e-4:
-        return "the same"
-    return "better" if (change > 0) == HIGHER_IS_BETTER.get(metric, True) else "worse"
+def beyond_chance(low: float, high: float) -> str:
+    """Return what the bounds of a gain (positive is better) say of it, in a word or two."""
+    if low <= 0 <= high:
+        return "within chance"
+    return "better" if low > 0 else "worse"
+
+
+def share_interval(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of n >= 1 independent samples.
+
+    Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
+    """
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2)
+    return middle - half, middle + half
 
 
 def history_charts(view: CheckView) -> list[Markup]:

@@ -9,13 +9,13 @@ from datetime import datetime
 from markupsafe import Markup
 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, RELATIVE
-from maintainer.domain.model import Manifest
+from maintainer.domain.model import Manifest, Span
 from maintainer.domain.phase import CollectResult, ExportResult, GateFinding, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict
 from maintainer.report import charts, frontier, words
 from maintainer.report.charts import Lines, Series
-from maintainer.report.check import compared
+from maintainer.report.check import beyond_chance
 from maintainer.report.frontier import Frontier
 from maintainer.report.page import render
 
@@ -58,6 +58,15 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRow:
+    """What one part of the data was for, when it happened, and how much of it there was."""
+
+    purpose: str
+    span: Span
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class GateRow:
     """One gate and its interval as a drawing."""
 
@@ -74,7 +83,7 @@ class BeforeAfter:
     before: float | None
     after: float
     change: float | None
-    word: str
+    word: str  # better, worse, within chance; empty where no gate has an interval of it
 
 
 def render_run(view: RunView) -> str:
@@ -86,6 +95,7 @@ def render_run(view: RunView) -> str:
             "view": view,
             "headline": headline(view),
             "stretches": stretches(view.events),
+            "data": data_rows(view.collect) if view.collect else [],
             "curve": training_curve(train) if train else Markup(""),
             "frontier": frontier_figure(train, view.policy) if train else Markup(""),
             "gates": [gate_row(finding) for finding in view.gate.findings] if view.gate else [],
@@ -120,7 +130,10 @@ def failed_phase(events: Iterable[Event]) -> Phase | None:
 
 
 def stretches(events: Iterable[Event]) -> list[Stretch]:
-    """Return each start of a phase with what ended it, in order; a phase may have several."""
+    """Return each start of a phase with what ended it, in order; a phase may have several.
+
+    The start of the report that is being written is left out: nobody can read it before it has ended.
+    """
     made: list[Stretch] = []
     started: Event | None = None
     for event in events:
@@ -130,9 +143,25 @@ def stretches(events: Iterable[Event]) -> list[Stretch]:
         begun = started.happened_at if started and started.phase is event.phase else event.happened_at
         made.append(Stretch(event.phase, begun, event.happened_at, event.kind.value, event.note))
         started = None
-    if started is not None:
+    if started is not None and started.phase is not Phase.REPORT:
         made.append(Stretch(started.phase, started.happened_at, None, "running", started.note))
     return made
+
+
+def data_rows(collected: CollectResult) -> list[DataRow]:
+    """Return what was learned from, chosen by and judged on; what is empty is left out."""
+    rows = collected.rows
+    judging = rows.get("current_holdout", 0)
+    found = [
+        DataRow("learned from: new samples", collected.trained, rows.get("train", 0)),
+        DataRow("learned from again: former samples (replay)", collected.former, rows.get("replay", 0)),
+        DataRow("chosen by: validation part of the new samples", collected.trained, rows.get("validation", 0)),
+        DataRow("chosen by: validation part of the former samples", collected.former, rows.get("replay_validation", 0)),
+        DataRow("judged on: the newest samples, all of them", collected.current_holdout, collected.newest_rows),
+        DataRow("judged on: holdout part of the new samples", collected.trained, judging - collected.newest_rows),
+        DataRow("judged on: holdout part of the former samples", collected.former, rows.get("reference_holdout", 0)),
+    ]
+    return [row for row in found if row.rows]
 
 
 def gate_row(finding: GateFinding) -> GateRow:
@@ -144,14 +173,17 @@ def gate_row(finding: GateFinding) -> GateRow:
 
 
 def before_after(gate: GateResult) -> list[BeforeAfter]:
-    """Return each metric on each holdout before and after, new data first."""
+    """Return each metric on each holdout before and after, new data first, with what a gate's interval says of it."""
     rows: list[BeforeAfter] = []
+    known = {finding.gate: finding.interval for finding in gate.findings if finding.interval is not None}
     for holdout, figures in sorted(gate.challenger.items()):
         former = gate.champion.get(holdout, {})
         for metric, after in figures.items():
             before = former.get(metric)
             change = None if before is None else after - before
-            word = "" if change is None else compared(metric, change)
+            names = (f"{kind} {metric} on {holdout}" for kind in ("superior", "non-inferior"))
+            bounds = next((known[name] for name in names if name in known), None)
+            word = "" if change is None or bounds is None else beyond_chance(*bounds)
             rows.append(BeforeAfter(holdout, metric, before, after, change, word))
     return rows
 

@@ -16,7 +16,9 @@ SHORT = 6  # letters of an axis name that fit in the corner under the upright ax
 LETTER = 6.9  # mean width of a letter at 12 pixels, for keeping labels apart
 HOUR, DAY = 3600.0, 86_400.0
 DAYS = (1, 2, 5, 10, 20, 50, 100, 200, 365, 730)
-TIME_STEPS = (60.0, 300.0, 900.0, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, *(DAY * days for days in DAYS))
+SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
+HOURS = (1, 3, 6, 12)
+TIME_STEPS = (*SECONDS, *(HOUR * hours for hours in HOURS), *(DAY * days for days in DAYS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,14 @@ def ticks(low: float, high: float, most: int) -> tuple[float, ...]:
 
 
 def time_ticks(low: float, high: float, most: int) -> tuple[tuple[float, str], ...]:
-    """Return at most `most` round moments (seconds since 1970) within the range, and their ISO names."""
+    """Return about `most` (3 or more) round moments, seconds since 1970, within the range, and their names in UTC.
+
+    Within a second there is no round one: the first moment stands for all.
+    """
     fitting = [step for step in TIME_STEPS if (high - low) / step <= most]
     step = fitting[0] if fitting else TIME_STEPS[-1]
-    form = "%Y-%m-%d" if step >= DAY else "%m-%d %H:%M"
-    places = [k * step for k in range(ceil(low / step), floor(high / step) + 1)]
+    form = "%Y-%m-%d" if step >= DAY else "%m-%d %H:%M" if step >= 60 else "%H:%M:%S"
+    places = [k * step for k in range(ceil(low / step), floor(high / step) + 1)] or [low]
     return tuple((place, datetime.fromtimestamp(place, UTC).strftime(form)) for place in places)
 
 
@@ -142,7 +147,7 @@ def x_axis(plot: Frame, name: str, times: bool, whole: bool = False) -> Markup:
     """Return the foot of the plot: places, their names, and the axis name at the right; `whole`: integers only."""
     foot, low, high = plot.y.start, plot.x.low, plot.x.high
     if times:
-        places = time_ticks(low, high, max(2, int((plot.x.end - plot.x.start) / 88)))
+        places = time_ticks(low, high, max(3, int((plot.x.end - plot.x.start) / 88)))
     else:
         values = ticks(low, high, max(3, int((plot.x.end - plot.x.start) / 70)))
         values = tuple(v for v in values if v == int(v)) if whole else values

@@ -43,12 +43,10 @@ def count(value: float | None) -> str:
 
 
 def metric(value: float | None) -> str:
-    """Return a figure of quality: three decimals below ten (four below a hundredth), else four significant digits."""
-    if value is None or isnan(value) or isinf(value) or value == 0:
-        return number(value)
-    if abs(value) >= 10 or abs(value) < 5e-5:
-        return number(value, 4 if abs(value) >= 10 else 2)
-    return f"{value:.{3 if abs(value) >= 0.01 else 4}f}".replace("-", MINUS)
+    """Return a figure of quality: three decimals; below a hundredth three significant digits, from ten on four."""
+    if value is None or isnan(value) or isinf(value) or not 0.01 <= abs(value) < 10:
+        return number(value, 4 if value is not None and abs(value) >= 10 else 3)
+    return f"{value:.3f}".replace("-", MINUS)
 
 
 def change(value: float | None) -> str:

@@ -135,6 +135,13 @@ class Reader:
             ).fetchone()
         return int(row[0]) if row else 0
 
+    def rows_since(self, moment: datetime, path: Path) -> int:
+        """Return how many samples of an exported file happened at a moment or after it."""
+        query = f"select count(*) from read_parquet({literal(str(path))}) where _time >= ?"
+        with self.database.reading() as db:
+            row = db.execute(query, [utc(moment)]).fetchone()
+        return int(row[0]) if row else 0
+
     def relation(self, window: Window, version: str) -> str:
         """Return SQL for a window: `_key`, the features and what `version` answered, under the policy's names."""
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)

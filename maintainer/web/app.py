@@ -131,7 +131,7 @@ def report(name: str, held: Held) -> dict[str, str]:
 
 @router.post("/reports/{name}/evidently")
 def evidently(name: str, held: Held) -> dict[str, str]:
-    """Write Evidently's own report for a check, from bounded samples of its two windows; return its path."""
+    """Write Evidently's own report of a check, from bounded samples of its two windows; return its path."""
     return {"path": str(held.evidently_report(name))}
 
 

@@ -43,6 +43,10 @@ def test_the_commands_of_a_day_answer_with_one_json_document(operator: Any) -> N
     assert all(abs(sum(row["probabilities"].values()) - 1) < 1e-5 for row in answers["answers"])
     checked = ask("check", "tiny", "--fail-on-drift", status=3)
     assert "x" in checked["drifted"]
+    assert checked["decision"]["reason"] == (
+        "this check was made by hand; the daemon's next one would start a run, because "
+        "inputs-moved fired: drift.share is 0.5, above 0.3."
+    )
     status = ask("status")
     assert [model["samples"] for model in status["models"]] == [1803]
     assert ask("status", "tiny")["last_check"]["check"] == checked["check"]
@@ -51,6 +55,16 @@ def test_the_commands_of_a_day_answer_with_one_json_document(operator: Any) -> N
     assert ask("doctor")["well"] is True
     assert [run["run"] for run in ask("runs", "tiny")] == ["tiny-0001"]
     assert ask("show", "tiny-0001")["verdict"] == "promoted"
+
+
+def test_evidentlys_own_report_compares_what_the_check_compared(world: Any) -> None:
+    found = world.asked("check", "tiny", "--evidently")
+    page = Path(found["evidently"]).read_text()
+    told = re.findall(r'"(column_name|data_drift)": "([^"]*)"', page)
+    said = dict(zip([v for k, v in told if k == "column_name"], [v for k, v in told if k == "data_drift"], strict=True))
+    assert {name for name, word in said.items() if word == "Detected"} == set(found["drifted"])
+    assert said.keys() == {score["column"] for score in found["evidence"]["scores"]}
+    assert world.asked("report", f"{found['check']}-evidently")["path"] == found["evidently"]
 
 
 def test_a_run_is_started_followed_shown_and_rolled_back(operator: Any) -> None:

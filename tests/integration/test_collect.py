@@ -96,6 +96,9 @@ def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
             result = CollectResult.model_validate_json((folder / f"run{number}" / "result.json").read_text())
             files = ids(folder / f"run{number}")
             assert {key: len(found) for key, found in files.items()} == result.rows
+            newest = [at for at in files["current_holdout"].values() if at >= result.current_holdout.start]
+            assert len(newest) == result.newest_rows
+            assert all(result.former.start <= at < result.former.end for at in files.get("replay", {}).values())
             everything = [key for found in files.values() for key in found]
             assert len(everything) == len(set(everything)), "a sample is in two files of a run"
             split = split_of(policy, result.block_seconds)

@@ -1,6 +1,7 @@
 """Drift scores from counts agree with Evidently's own functions on all rows."""
 
 import math
+import re
 
 import duckdb
 import numpy as np
@@ -13,7 +14,7 @@ from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Column, ColumnKind
 from maintainer.errors import InputError
 from maintainer.monitor.drift import score
-from maintainer.monitor.evidently_report import write
+from maintainer.monitor.evidently_report import Compared, write
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
 from maintainer.monitor.stattests import KS, distance
 from maintainer.store.profile import edges, profile
@@ -162,7 +163,11 @@ def test_two_windows_of_the_same_ids_are_not_taken_for_drift():
 
 def test_the_report_shows_both_samples_and_survives_holes(tmp_path):
     rng = np.random.default_rng(0)
-    columns = [Column("a b", NUMBER), Column("c", CATEGORY), Column("empty", NUMBER)]
+    columns = [
+        Compared("a b", NUMBER, "ks", 0.9),
+        Compared("c", CATEGORY, "psi", 0.1),
+        Compared("empty", NUMBER, "wasserstein", 0.1),
+    ]
     for name, shift in (("reference", 0), ("current", 2)):
         values = rng.normal(shift, 1, 300)
         values[:9] = [math.nan, math.inf, -math.inf] * 3
@@ -172,6 +177,8 @@ def test_the_report_shows_both_samples_and_survives_holes(tmp_path):
     write(tmp_path / "reference.parquet", tmp_path / "current.parquet", columns, out)
     text = out.read_text()
     assert "a b" in text
+    told = re.findall(r'"(?:column_name|stattest_name|data_drift)": "([^"]*)"', text)
+    assert told == ["a b", "Kolmogorov-Smirnov distance", "Not Detected", "c", "PSI", "Not Detected"]  # 0.7 of 0.9
     assert len(text) > 100_000
     assert [p.name for p in tmp_path.glob("*.partial")] == []
 
@@ -179,4 +186,6 @@ def test_the_report_shows_both_samples_and_survives_holes(tmp_path):
 def test_a_report_of_a_file_that_is_no_parquet_is_an_input_error(tmp_path):
     (tmp_path / "x.parquet").write_text("no")
     with pytest.raises(InputError, match=r"x\.parquet"):
-        write(tmp_path / "x.parquet", tmp_path / "x.parquet", [Column("a", NUMBER)], tmp_path / "out.html")
+        write(
+            tmp_path / "x.parquet", tmp_path / "x.parquet", [Compared("a", NUMBER, "psi", 0.1)], tmp_path / "out.html"
+        )

@@ -28,7 +28,7 @@ def policy(**changes: Any) -> Policy:
 
 
 def finding(name: str = "moved", state: TriggerState = FIRED) -> Finding:
-    return Finding(name, "drift.share", 0.4, 0.3, True, state, f"{name} is 0.4, above 0.3")
+    return Finding(name, "drift.share", 0.4, 0.3, True, state, f"{name} is 0.4, above 0.3, fired")
 
 
 def facts(starts: Sequence[datetime] = (), labels: int = 500, running: bool = False, champion: bool = True) -> RunFacts:

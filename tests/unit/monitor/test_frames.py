@@ -134,6 +134,19 @@ def test_a_chart_has_at_most_20_bins_whose_shares_sum_to_one(pair):
     assert sum(shown.current) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("middle", "spread"), [(101_325.0, 5.0), (1.7e9, 40_000.0), (0.0, 1e-7), (-0.5, 0.1)])
+def test_the_bins_of_a_chart_have_names_of_their_own_that_say_where_they_lie(middle: float, spread: float):
+    values = middle + np.linspace(-spread, spread, 5000)
+    counted = binned(values, np.quantile(values, np.linspace(0.01, 0.99, 200)))
+    drawn = chart(counted, counted)
+    assert drawn is not None
+    ends = [float(name.split(" to ")[0]) for name in drawn.labels[1:-1]]
+    width = 2 * spread * 0.99 / 18
+    assert ends == pytest.approx(middle - 0.99 * spread + width * np.arange(18), abs=width / 10)
+    assert len(set(drawn.labels)) == len(drawn.labels)
+    assert all(len(name) < 28 for name in drawn.labels)
+
+
 def test_a_chart_of_numbers_counted_one_by_one_ascends():
     shown = chart(numbers({10.0: 3, 2.0: 4}), numbers({2.0: 1}))
     assert shown is not None

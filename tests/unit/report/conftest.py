@@ -177,9 +177,11 @@ def champion() -> Manifest:
 def collect() -> phase.CollectResult:
     return phase.CollectResult(
         trained=span(40, 4),
-        current_holdout=span(12, 0),
+        current_holdout=span(4, 0),
+        newest_rows=2100,
+        former=span(400, 40),
         memory_from=NOW - timedelta(days=400),
-        rows={"train.parquet": 12_840, "current_holdout.parquet": 3021},
+        rows={"train": 12_840, "validation": 2752, "current_holdout": 3021, "replay": 9000, "reference_holdout": 1500},
         data_hash="9c" * 32,
         block_seconds=21_600.0,
     )

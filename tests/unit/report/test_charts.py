@@ -91,20 +91,13 @@ def test_a_figure_names_every_line_and_every_limit_in_its_key() -> None:
     assert "limit of inputs-moved, 0.3</span>" in drawn
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-def test_folding_a_histogram_keeps_all_of_it(ordered: bool) -> None:
-    shares = tuple(k / 4950 for k in range(100))
-    folded = charts.folded(Histogram(tuple(map(str, range(100))), shares, shares[::-1]), ordered)
-    assert len(folded.labels) <= 20
-    assert sum(folded.reference) == pytest.approx(1.0)
-    assert sum(folded.current) == pytest.approx(1.0)
-
-
-def test_categories_are_folded_into_other_and_the_largest_keep_their_names() -> None:
-    current = (*(0.005,) * 60, 0.7)
-    folded = charts.folded(Histogram(tuple(f"c{k}" for k in range(61)), (1 / 61,) * 61, current), ordered=False)
-    assert folded.labels[0] == "c60"
-    assert folded.labels[-1] == "other"
+@pytest.mark.parametrize(("top", "said"), [(0.0704, "7.04"), (0.505, "50.5"), (0.1004, "10"), (1.0, "100")])
+def test_the_axis_of_a_distribution_says_its_largest_share(top: float, said: str) -> None:
+    rest = (1.0 - top) / 20
+    drawn = charts.overlay(
+        Histogram(tuple("abcdefghijklmnopqrstu"), (top, *(rest,) * 20), (top, *(rest,) * 20)), "p", True
+    )
+    assert f"{said}\u00a0%" in texts(drawn)
 
 
 def test_a_hostile_name_stays_text_in_every_drawing() -> None:
@@ -167,3 +160,13 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     found = svg.ticks(low, high, 5)
     assert 2 <= len(found) <= 6
     assert all(low <= tick <= high for tick in found)
+
+
+@pytest.mark.parametrize("span", [0.2, 7.0, 40.0, 61.0, 182.0, 1000.0, 5000.0, 86_400.0 * 400, 86_400.0 * 1500])
+@pytest.mark.parametrize("most", [3, 8])
+def test_a_chart_over_time_has_a_moment_on_its_axis_however_short_it_is(span: float, most: int) -> None:
+    low = 1_790_000_000.3
+    found = svg.time_ticks(low, low + span, most)
+    assert 1 <= len(found) <= most + 1
+    assert all(low <= place <= low + span for place, _ in found)
+    assert len({name for _, name in found}) == len(found)

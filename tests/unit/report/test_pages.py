@@ -6,17 +6,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from maintainer.domain.evidence import Decision, Histogram
+from maintainer.domain.evidence import Decision, Histogram, Metric
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.run import Kind, Phase, Verdict, replay
-from maintainer.report.backtest import passes, render_backtest
-from maintainer.report.check import render_check
-from maintainer.report.run import budget_limit, render_run, stretches
+from maintainer.domain.sample import Window
+from maintainer.monitor.check import Measured, Seen, assemble
+from maintainer.monitor.exchange import DriftReply
+from maintainer.report.backtest import headline, passes, render_backtest
+from maintainer.report.check import metric_row, render_check, share_interval
+from maintainer.report.run import before_after, budget_limit, render_run, stretches
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 Reader = Callable[[str], Any]
@@ -79,7 +83,6 @@ def test_what_came_from_data_is_escaped_in_a_run(views: SimpleNamespace, reader:
         reason=EVIL,
         triggers=(EVIL,),
         version=EVIL,
-        collect=view.collect.model_copy(update={"rows": {EVIL: 3}}),
         train=view.train.model_copy(update={"metric": EVIL, "reason": EVIL, "strategy": EVIL}),
         gate=view.gate.model_copy(update={"findings": (finding,), "challenger": {EVIL: {EVIL: 0.5}}}),
     )
@@ -120,6 +123,8 @@ def test_a_check_begins_with_what_was_decided_and_why(views: SimpleNamespace, re
     assert "A maintenance run of electricity starts: 42 % of the columns drifted." in said
     quiet = replace(views.check(), decision=Decision(False, "no trigger holds"))
     assert "No run is started: no trigger holds." in reader(render_check(quiet)).text
+    whole = replace(views.check(), decision=Decision(False, "No trigger has fired."))
+    assert "No run is started. No trigger has fired." in reader(render_check(whole)).text
 
 
 def test_columns_are_ranked_by_score_over_threshold(views: SimpleNamespace, reader: Reader) -> None:
@@ -140,6 +145,40 @@ def test_the_predictions_are_told_apart_from_the_columns(views: SimpleNamespace,
 def test_the_champions_own_figure_stands_beside_the_one_of_now(views: SimpleNamespace, reader: Reader) -> None:
     said = reader(render_check(views.check())).text
     assert "accuracy 0.781 4,218 0.811 \u22120.030 ✗ worse" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "word"),
+    [
+        ("accuracy", 0.781, "worse"),
+        ("accuracy", 0.806, "within chance"),
+        ("accuracy", 0.815, "within chance"),
+        ("accuracy", 0.83, "better"),
+        ("f1_macro", 0.7, ""),  # no interval: the figures stand alone
+        ("mae", 0.9, ""),
+    ],
+)
+def test_better_and_worse_are_said_beyond_chance_only(name: str, now: float, word: str) -> None:
+    assert metric_row(Metric(name, now, 4218), 0.811).word == word
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    assert share_interval(0.1, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
+    assert share_interval(1.0, 10)[1] == pytest.approx(1.0)
+
+
+def test_a_page_does_not_contradict_what_was_measured(views: SimpleNamespace, reader: Reader) -> None:
+    week = Window.before(views.NOW, timedelta(days=7))
+    scores = (views.score("price", 0.02), views.score("price", 0.4, "missing"), views.score("demand", 0.02))
+    note = "quality not measured: 150 answered samples have a label, 200 wanted"
+    seen = Seen("v1", views.NOW, week, week, 3000, 30_000, 3000, {"labels.new": 150.0})
+    evidence = assemble(views.policy(), seen, DriftReply(scores=scores), Measured(notes=(note,)))
+    said = reader(render_check(replace(views.check(), evidence=evidence))).text
+    assert evidence.values["drift.share"] == 0.5
+    assert "1 of 2 columns drifted" in said
+    assert f"Quality {note}." in said
+    assert "sample of 3,000 rows" in said
+    assert "Not measured" not in said
 
 
 def test_the_sample_and_its_bound_are_told_only_when_one_was_drawn(views: SimpleNamespace, reader: Reader) -> None:
@@ -180,10 +219,24 @@ def test_a_verdict_is_a_sign_and_a_word_beside_its_colour(views: SimpleNamespace
     assert "latency ? inconclusive not measured 5" in said
 
 
-def test_quality_is_compared_in_the_direction_of_its_metric(views: SimpleNamespace, reader: Reader) -> None:
+def test_better_is_said_where_a_gate_has_an_interval_of_the_metric(views: SimpleNamespace, reader: Reader) -> None:
     said = reader(render_run(views.run())).text
-    assert "log_loss 0.470 0.430 \u22120.040 ✓ better" in said
-    assert "accuracy 0.810 0.806 \u22120.0045 ✗ worse" in said or "accuracy 0.811 0.806 \u22120.0045 ✗ worse" in said
+    assert (
+        "accuracy 0.782 0.803 +0.021 ✓ better log_loss 0.470 0.430 \u22120.040 On former data" in said
+    )  # no gate on it
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"), [((0.001, 0.02), "better"), ((-0.02, -0.001), "worse"), ((-0.02, 0.01), "within chance")]
+)
+def test_a_change_is_what_the_interval_of_its_gate_says(
+    views: SimpleNamespace, interval: tuple[float, float], word: str
+) -> None:
+    gate = views.run().gate
+    finding = gate.findings[0].model_copy(update={"gate": "non-inferior accuracy on reference", "interval": interval})
+    rows = before_after(gate.model_copy(update={"findings": (finding,)}))
+    assert [row.word for row in rows if row.holdout == "reference" and row.metric == "accuracy"] == [word]
+    assert [row.word for row in rows if row.holdout == "current"] == ["", ""]
 
 
 def test_a_run_that_failed_at_collect_says_why(views: SimpleNamespace, reader: Reader) -> None:
@@ -227,7 +280,24 @@ def test_the_stretches_of_a_run_hold_every_start_and_its_length(views: SimpleNam
     found = stretches(views.journal(views.PROMOTED))
     assert [s.outcome for s in found][:3] == ["finished", "interrupted", "finished"]
     assert [s.seconds for s in found][:3] == [2.0, 31.0, 84.0]
-    assert (found[-1].phase, found[-1].seconds, found[-1].outcome) == (Phase.REPORT, None, "running")
+    assert found[-1].phase is Phase.PROMOTE  # the report that is being written is no news to its reader
+    begun = stretches(views.journal(views.PROMOTED[:3]))
+    assert (begun[-1].phase, begun[-1].seconds, begun[-1].outcome) == (Phase.TRAIN, None, "running")
+
+
+def test_the_page_of_a_run_that_is_over_shows_nothing_that_runs(views: SimpleNamespace, reader: Reader) -> None:
+    assert "running" not in reader(render_run(views.run())).text
+
+
+def test_a_run_says_of_each_part_of_its_data_when_it_happened_and_how_much_it_is(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    said = reader(render_run(views.run())).text
+    assert "learned from: new samples 2026-10-12 11:00 UTC 2026-11-17 11:00 UTC 12,840" in said
+    assert "former samples (replay) 2025-10-17 11:00 UTC 2026-10-12 11:00 UTC 9,000" in said
+    assert "the newest samples, all of them 2026-11-17 11:00 UTC 2026-11-21 11:00 UTC 2,100" in said
+    assert "holdout part of the new samples 2026-10-12 11:00 UTC 2026-11-17 11:00 UTC 921" in said
+    assert "validation part of the former samples" not in said  # there is none
 
 
 def test_a_backtest_begins_with_maintained_against_left_alone(views: SimpleNamespace, reader: Reader) -> None:
@@ -241,6 +311,14 @@ def test_a_backtest_begins_with_maintained_against_left_alone(views: SimpleNames
     said = reader(render_backtest(lower)).text
     assert "did better than the same model left alone: mae 40 against 50, 0.8 times the mae." in said
     assert "which the maintained model beats." in said
+
+
+@pytest.mark.parametrize(("maintained", "said"), [(0.0005, "did better"), (0.0012, "worse"), (0.0009, "nothing")])
+def test_an_error_in_small_units_is_compared_by_its_share(views: SimpleNamespace, maintained: float, said: str) -> None:
+    view = replace(views.backtest(), metric="mae", higher_is_better=False, static=0.0009, maintained=maintained)
+    assert said in headline(view)
+    same = replace(view, static=51_000.0, maintained=51_000.4)
+    assert "Maintenance changed nothing" in headline(same)
 
 
 def test_a_trigger_and_what_came_of_it_are_one_row(views: SimpleNamespace) -> None:

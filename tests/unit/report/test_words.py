@@ -32,6 +32,10 @@ def test_a_metric_keeps_its_decimals_so_that_a_column_of_them_lines_up() -> None
     assert [words.metric(value) for value in (0.8, 0.0041, 51.308, 1.0)] == ["0.800", "0.0041", "51.31", "1.000"]
 
 
+def test_metrics_in_small_units_keep_three_digits() -> None:
+    assert [words.metric(value) for value in (0.000123, 0.000119, 0.00912)] == ["0.000123", "0.000119", "0.00912"]
+
+
 def test_a_change_says_its_sign() -> None:
     assert (words.change(0.021), words.change(-0.021), words.change(0.0)) == ("+0.021", "\u22120.021", "0")
 
