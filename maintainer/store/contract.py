@@ -30,10 +30,10 @@ def category_sql(raw: str, kind: str) -> str:
 
 
 def time_sql(raw: str, kind: str) -> str:
-    """Return SQL for a raw value as a UTC timestamp; text without an offset is UTC."""
-    if kind.startswith("TIMESTAMP") and "TIME ZONE" not in kind:
-        return f"cast({raw} as timestamp)"
-    return f"cast(try_cast(cast({raw} as varchar) as timestamptz) as timestamp)"
+    """Return SQL for a raw value as a UTC timestamp, NULL where it is none; what has no offset is UTC."""
+    if kind == "TIMESTAMP":
+        return raw
+    return f"try_cast(try_cast(cast({raw} as varchar) as timestamptz) as timestamp)"
 
 
 def value_sql(column: Column, kind: str | None) -> str:
