@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from maintainer.domain.sample import Column, ColumnKind, Schema
 from maintainer.store.database import literal, quoted
 
@@ -100,6 +102,13 @@ def joined(problems: list[str]) -> str:
     return f"nullif(concat_ws('; ', {', '.join(problems)}), '')" if problems else "cast(null as varchar)"
 
 
-def fingerprint(parts: list[str]) -> str:
-    """Return SQL for a text that differs when any part differs; NULL parts count."""
-    return f"concat_ws(chr(31), {', '.join(f'coalesce(cast({p} as varchar), chr(30))' for p in parts)})"
+def fingerprint(values: Mapping[str, str]) -> str:
+    """Return SQL for a text that tells rows of named values apart, given as name -> SQL.
+
+    Neither the order of the names nor those without a value count, so that a column more changes nothing.
+    """
+    pairs = (
+        f"case when {value} is not null then to_json([{literal(name)}, cast({value} as varchar)])::varchar end"
+        for name, value in sorted(values.items())
+    )
+    return f"concat_ws(',', {', '.join(pairs)})"

@@ -61,7 +61,7 @@ def _create(database: Database, schema: Schema) -> None:
         db.execute(f"create schema if not exists {quoted(schema_name(schema.model))}")
         db.execute(  # no primary key: duplicates are found by an anti-join on the hash, which stays cheap
             f"create table {table(schema.model, 'sample')} (_key ubigint, _id varchar, _time timestamp,"
-            f" _arrived timestamp, _content ubigint, _version varchar, _prediction {answer}{features})"
+            f" _arrived timestamp, _version varchar, _prediction {answer}{features})"
         )
         db.execute(
             f"create table {table(schema.model, 'label')} (_key ubigint, _id varchar, value {answer},"
