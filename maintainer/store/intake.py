@@ -9,9 +9,13 @@ from maintainer.store.database import Connection, Database, literal, quoted
 from maintainer.store.quarantine import digest_of, quarantine_rejects, quarantine_rows
 from maintainer.store.reading import RawFile, fault_of_file, raw_file
 from maintainer.store.staging import LabelColumns, feature_list, json_text, labels_query, samples_query
-from maintainer.store.tables import table
+from maintainer.store.tables import newest_labels, table
 
 __all__ = ["Batch", "Ingested", "ingest_labels", "ingest_samples"]
+
+OWN_LABELS = (  # a label that comes with its sample is as old as the sample, and no younger when the file comes again
+    "(select b.* replace (coalesce(k._time, b._time) as _time) from staged b left join kept k on k._key = b._key)"
+)
 
 
 def ingest_samples(database: Database, batch: Batch) -> Ingested:
@@ -31,7 +35,7 @@ def ingest_samples(database: Database, batch: Batch) -> Ingested:
         _stage(db, batch, samples_query(batch, raw, digest))
         _mark_doubles(db, schema)
         stored = _insert_samples(db, batch)
-        labels, unmatched = _insert_labels(db, batch)
+        labels, unmatched = _insert_labels(db, batch, OWN_LABELS)
         bad = quarantine_rows(db, batch, digest, "sample", "_problem")
         rejected = quarantine_rejects(db, batch, digest, raw)
         done = Ingested(
@@ -62,7 +66,7 @@ def ingest_labels(database: Database, batch: Batch) -> Ingested:
     with database.writing() as db:
         raw = raw_file(db, batch.file, frozenset(names))
         _stage(db, batch, labels_query(batch, raw, _label_columns(batch, raw)))
-        labels, unmatched = _insert_labels(db, batch)
+        labels, unmatched = _insert_labels(db, batch, "staged")
         bad = quarantine_rows(db, batch, digest, "label", "coalesce(_problem, _label_problem)")
         rejected = quarantine_rejects(db, batch, digest, raw)
         done = Ingested(
@@ -162,22 +166,23 @@ def _insert_samples(db: Connection, batch: Batch) -> int:
     return int(row[0]) if row else 0
 
 
-def _insert_labels(db: Connection, batch: Batch) -> tuple[int, int]:
-    """Append labels that are new or correct a former one; return how many, and how many have no sample yet."""
+def _insert_labels(db: Connection, batch: Batch, relation: str) -> tuple[int, int]:
+    """Append labels that are the newest of their sample, by the time of the label, and differ from the former one.
+
+    A label that was kept before is no news, so that a file that comes again does not take a correction back. Return how
+    many were appended, and how many of the batch have no sample yet.
+    """
     model = batch.schema.model
     db.execute(
-        "create or replace temp table candidate as select _key, arg_max(_id, _row) as _id, "
-        "arg_max(_label, _row) as value, arg_max(_time, _row) as _time from staged "
-        "where _labelled group by _key"
-    )
-    known = (
-        f"select _key, arg_max(value, rowid) as value from {table(model, 'label')} "
-        "where _key in (select _key from candidate) group by _key"
+        f"create or replace temp table candidate as select _key, _id, _label as value, _time from {relation} "
+        "where _labelled qualify row_number() over (partition by _key order by _time desc, _row desc) = 1"
     )
     row = db.execute(
-        f"insert into {table(model, 'label')} select c._key, c._id, c.value, c._time, ? from candidate c "
-        f"left join ({known}) k on k._key = c._key where k._key is null or k.value <> c.value",
-        [utc(batch.now)],
+        f"insert into {table(model, 'label')} select c._key, c._id, c.value, c._time, ? from candidate c left join "
+        f"({newest_labels(model, '_key in (select _key from candidate)')}) n on n._key = c._key where n._key is null "
+        "or n.value <> c.value and row(c._time, ?::timestamp) >= row(n._time, n._arrived) and not exists "
+        f"(select 1 from {table(model, 'label')} l where l._key = c._key and l.value = c.value and l._time = c._time)",
+        [utc(batch.now), utc(batch.now)],
     ).fetchone()
     unmatched = db.execute(
         f"select count(*) from candidate where _key not in (select _key from {table(model, 'sample')})"

@@ -19,6 +19,14 @@ def schema_name(model: str) -> str:
     return f"model_{model}"
 
 
+def newest_labels(model: str, where: str) -> str:
+    """Return SQL for the newest label of each sample, by the time of the label, then by its arrival."""
+    return (
+        f"select _key, value, _time, _arrived from {table(model, 'label')} where {where} "
+        "qualify row_number() over (partition by _key order by _time desc, _arrived desc, rowid desc) = 1"
+    )
+
+
 def adopt(database: Database, schema: Schema) -> list[str]:
     """Make the tables fit a policy's schema; return what was done, one sentence each.
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from maintainer.domain.sample import Column, ColumnKind, Schema, TaskKind
+from maintainer.domain.sample import Column, ColumnKind, Schema, TaskKind, Window
 from maintainer.store import contract
 from maintainer.store.batch import Batch, Ingested
 from maintainer.store.database import Database
-from maintainer.store.intake import ingest_samples
+from maintainer.store.intake import ingest_labels, ingest_samples
 from maintainer.store.tables import adopt
+from maintainer.store.windows import Reader, Selection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -152,3 +154,69 @@ def test_a_label_of_a_refused_row_without_an_id_is_not_kept(database: Database, 
     given = replace(batch([("", "2025-12-03", "abc", "mon", "up")]), schema=replace(schema, id=None))
     done = ingest_samples(database, given)
     assert (done.quarantined, done.labels) == (1, 0)
+
+
+# --- which label counts
+
+
+def newest(database: Database, schema: Schema, folder: Path) -> dict[str, str]:
+    """Return the labels that a run would learn from."""
+    path = folder / "found.parquet"
+    reader = Reader(database, schema, NOW + timedelta(days=99))
+    reader.export(Selection(Window(NOW - timedelta(days=99), reader.now)), path)
+    return dict(found(database, f"select _id, _label from read_parquet('{path}')"))
+
+
+def test_the_newest_label_by_its_own_time_counts_in_whatever_order_they_come(
+    database: Database, schema: Schema, batch: Write, tmp_path: Path
+) -> None:
+    ingest_samples(database, batch([(*row[:4], "") for row in ROWS]))
+    header = ("id", "label", "time")
+    told = [[("s0", "up", "2025-12-10")], [("s0", "down", "2025-12-12")], [("s0", "up", "2025-12-11")]]
+    counts = [
+        ingest_labels(database, batch(rows, header, NOW + hour * HOUR)).labels
+        for hour, rows in enumerate([*told, *told])
+    ]
+    assert counts == [1, 1, 0, 0, 0, 0]
+    assert newest(database, schema, tmp_path) == {"s0": "down"}
+
+
+def test_of_labels_in_one_file_the_newest_counts_then_the_last(
+    database: Database, schema: Schema, batch: Write, tmp_path: Path
+) -> None:
+    ingest_samples(database, batch([(*row[:4], "") for row in ROWS]))
+    told = [("s0", "down", "2025-12-12"), ("s0", "up", "2025-12-10"), ("s1", "up", ""), ("s1", "down", "")]
+    ingest_labels(database, batch(told, ("id", "label", "time")))
+    assert newest(database, schema, tmp_path) == {"s0": "down", "s1": "down"}
+
+
+@pytest.mark.parametrize("time", ["at", None], ids=["with times", "without times"])
+def test_a_file_of_samples_that_comes_again_does_not_take_a_correction_back(
+    database: Database, schema: Schema, batch: Write, tmp_path: Path, time: str | None
+) -> None:
+    schema = replace(schema, time=time)
+
+    def take(rows: list[tuple[object, ...]], days: int) -> None:
+        ingest_samples(database, replace(batch(rows, now=NOW + timedelta(days=days)), schema=schema))
+
+    take(ROWS, 0)
+    corrected = [("s0", "2025-12-01", 1, "mon", "down")]
+    take(corrected, 1)
+    take(ROWS, 2)
+    assert newest(database, schema, tmp_path)["s0"] == "down"
+    ingest_labels(database, batch([("s1", "up")], ("id", "label"), NOW + timedelta(days=3)))
+    take(ROWS, 4)
+    assert newest(database, schema, tmp_path) == {"s0": "down", "s1": "up"}
+
+
+def test_labels_that_an_older_program_kept_in_order_of_arrival_are_read_by_their_time(
+    database: Database, schema: Schema, batch: Write, tmp_path: Path
+) -> None:
+    ingest_samples(database, batch([(*ROWS[0][:4], "")]))
+    with database.writing() as db:
+        for value, day in (("up", 12), ("down", 10)):
+            db.execute(
+                "insert into model_small.label select _key, _id, ?, ?, ? from model_small.sample",
+                [value, datetime(2025, 12, day), datetime(2025, 12, 20 - day)],
+            )
+    assert newest(database, schema, tmp_path) == {"s0": "up"}
