@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,13 @@ from typing import Any
 from maintainer.daemon.intake import rebuild
 from maintainer.daemon.operations import Operations
 from maintainer.errors import BusyError, MaintainerError, NewerError, StoreError
+from maintainer.ingest import names
 from maintainer.store import artifacts
 from maintainer.store.database import read_everything, set_aside
+from maintainer.store.intake import arrivals
 
 FREE_BYTES = 1 << 30
+SHIFT = timedelta(milliseconds=1)  # a name in done/ that is taken moves on by microseconds
 PACKAGES = ("duckdb", "torch", "onnxruntime", "evidently")
 
 Finding = dict[str, str]
@@ -45,14 +50,37 @@ def _store(held: Operations) -> list[Finding]:
         found = "a rebuild was begun and not finished: rows are missing"
         return [_said("wrong", "samples.duckdb", found, "maintainer doctor --repair")]
     try:
-        tables = read_everything(held.context.database)
+        tables, missing = read_everything(held.context.database), _untaken(held)
     except BusyError as error:
         return [_said("wrong", "samples.duckdb", str(error), "end the other process")]
     except NewerError as error:
         return [_said("wrong", "samples.duckdb", str(error), "install the newer version again")]
     except MaintainerError as error:
         return [_said("wrong", "samples.duckdb", str(error), "maintainer doctor --repair")]
+    if missing:
+        found = f"knows nothing of {len(missing)} files that were taken in, from {missing[0]} on: it was lost or is old"
+        return [_said("wrong", "samples.duckdb", found, "maintainer doctor --repair")]
     return [_said("ok", "samples.duckdb", f"opens, and all of its {tables} tables can be read")]
+
+
+def _untaken(held: Operations) -> list[Path]:
+    """Return the files in done/, of models with a policy, that samples.duckdb knows nothing of, oldest first."""
+    context = held.context
+    context.load_policies()
+    found: list[Path] = []
+    for model in sorted(context.policies):
+        known = arrivals(context.database, model)
+        for path in sorted((context.settings.state / "inbox" / model / "done").glob("*")):
+            kept = names.kept(path)
+            if kept is not None and not _met(known, kept.arrived):
+                found.append(path)
+    return found
+
+
+def _met(known: list[datetime], moment: datetime) -> bool:
+    """Return whether a file came then, given when files came, oldest first."""
+    before = bisect_right(known, moment)
+    return before > 0 and moment - known[before - 1] < SHIFT
 
 
 def _policies(held: Operations) -> list[Finding]:
@@ -96,7 +124,8 @@ def _packages(held: Operations) -> list[Finding]:
 def repair(held: Operations) -> list[str]:
     """Set a database aside that cannot be read, and rebuild it from the files that were taken in.
 
-    A rebuild that is cut short is taken up again by the next repair.
+    One that can be read and knows nothing of some of them is completed. A rebuild that is cut short is taken up again
+    by the next repair.
 
     Raises:
         BusyError: another process has the database.
@@ -106,8 +135,9 @@ def repair(held: Operations) -> list[str]:
     done: list[str] = []
     try:
         read_everything(database)
-        if not unfinished.exists():
+        if not unfinished.exists() and not _untaken(held):
             return ["nothing to repair"]
+        artifacts.write_text(unfinished, "rebuilding\n")
     except (BusyError, NewerError):
         raise
     except StoreError:

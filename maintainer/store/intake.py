@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from maintainer.domain.sample import Schema
 from maintainer.errors import InputError
 from maintainer.store.batch import Batch, Ingested, utc
@@ -11,7 +13,7 @@ from maintainer.store.reading import RawFile, fault_of_file, raw_file
 from maintainer.store.staging import LabelColumns, feature_list, json_text, labels_query, samples_query
 from maintainer.store.tables import newest_labels, table
 
-__all__ = ["Batch", "Ingested", "ingest_labels", "ingest_samples"]
+__all__ = ["Batch", "Ingested", "arrivals", "ingest_labels", "ingest_samples"]
 
 OWN_LABELS = (  # a label that comes with its sample is as old as the sample, and no younger when the file comes again
     "(select b.* replace (coalesce(k._time, b._time) as _time) from staged b left join kept k on k._key = b._key)"
@@ -198,3 +200,14 @@ def _record(db: Connection, batch: Batch, done: Ingested) -> None:
             *(done.stored, done.duplicate, done.quarantined, done.labels),
         ],
     )
+
+
+def arrivals(database: Database, model: str) -> list[datetime]:
+    """Return when files of a model came that were taken in, or refused whole; oldest first."""
+    with database.reading() as db:
+        rows = db.execute(
+            "select arrived from batch where model = $model union all "
+            "select arrived from quarantine where model = $model and kind = 'file' order by arrived",
+            {"model": model},
+        ).fetchall()
+    return [row[0].replace(tzinfo=UTC) for row in rows]
