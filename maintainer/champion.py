@@ -15,6 +15,7 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,9 @@ ORT_ERRORS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+
+RETRY_SECONDS = 10.0  # after which a version that could not be loaded is tried again
+NOWHERE = ("", 0, 0)  # where no pointer leads
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class Champion:
         self._swapping = threading.Lock()
         self._seen = self._pointer()
         self._held = self._load(self._seen[0])
+        self._again_at: float | None = None  # when what could not be loaded is tried again, on the monotonic clock
         self.problem: str | None = None  # why the version that the pointer names is not the one that answers
 
     @property
@@ -158,29 +163,34 @@ class Champion:
         and NaN are missing values; columns that are no feature are ignored.
 
         Raises:
-            InputError: a feature's column is not there, or a value is not of its kind; names the column and the row.
+            InputError: a feature's column is not there, or a value is not of its kind: no number, infinite, no text;
+                names the column and the row.
         """
         return self._current().predict(rows)
 
     def _current(self) -> Model:
         """Return the model to answer with; one thread swaps while the others go on with the former version."""
         try:
-            if self._pointer() != self._seen and self._swapping.acquire(blocking=False):
+            if self._due(self._pointer()) and self._swapping.acquire(blocking=False):
                 try:
                     self._swap(self._pointer())  # read again: another thread may have swapped meanwhile
                 finally:
                     self._swapping.release()
         except NotFoundError as error:
-            self.problem = str(error)
+            self.problem, self._seen = str(error), NOWHERE
         return self._held
 
+    def _due(self, pointer: tuple[str, int, int]) -> bool:
+        """Return whether to load what the pointer names: it has moved, or a failure may have passed by now."""
+        return pointer != self._seen or (self._again_at is not None and monotonic() >= self._again_at)
+
     def _swap(self, pointer: tuple[str, int, int]) -> None:
-        if pointer == self._seen:
+        if not self._due(pointer):
             return
         try:
-            self._held, self.problem = self._load(pointer[0]), None
+            self._held, self.problem, self._again_at = self._load(pointer[0]), None, None
         except MaintainerError as error:
-            self.problem = str(error)
+            self.problem, self._again_at = str(error), monotonic() + RETRY_SECONDS
         self._seen = pointer
 
     def _pointer(self) -> tuple[str, int, int]:

@@ -79,9 +79,7 @@ def _array(name: str, values: Any) -> NDArray[Any]:
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         raise InputError(f"column '{name}' is {values!r}, wanted one value for each row; one row goes in a list")
     if not isinstance(values, np.ndarray):
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
+        return np.fromiter(values, object, len(values))  # a list in a cell stays a list
     if values.ndim != 1:
         raise InputError(f"column '{name}' has the shape {values.shape}, wanted one value for each row")
     return values
@@ -94,16 +92,31 @@ def _decoded(values: Any) -> Any:
 
 def _typed(name: str, kind: str, column: NDArray[Any]) -> NDArray[Any]:
     if kind == NUMBER and column.dtype.kind in "fiub":
-        return column.astype(np.float64)
+        return _finite(name, column, column.astype(np.float64))
     convert, wanted = (_number, "a number") if kind == NUMBER else (_category, "text")
     typed = np.empty(len(column), np.float64 if kind == NUMBER else object)
     for row, value in enumerate(column):
         try:
             typed[row] = convert(value)
-        except TypeError as error:
-            found = f"{value!r:.80} ({type(value).__name__})"
-            raise InputError(f"row {row}, column '{name}': found {found}, wanted {wanted}") from error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise _refused(name, row, value, wanted) from error
+    return _finite(name, column, typed) if kind == NUMBER else typed
+
+
+def _finite(name: str, column: NDArray[Any], typed: NDArray[np.float64]) -> NDArray[np.float64]:
+    infinite = np.flatnonzero(np.isinf(typed))
+    if infinite.size:
+        row = int(infinite[0])
+        raise _refused(name, row, column[row], "a finite number")
     return typed
+
+
+def _refused(name: str, row: int, value: Any, wanted: str) -> InputError:
+    try:
+        found = f"{value!r:.80}"
+    except ValueError:  # a number of so many digits that Python does not write it
+        found = "a number too long to be written"
+    return InputError(f"row {row}, column '{name}': found {found} ({type(value).__name__}), wanted {wanted}")
 
 
 def _missing(value: Any) -> bool:
@@ -119,8 +132,12 @@ def _number(value: Any) -> float:
 
 
 def _category(value: Any) -> str:
-    """Return the text of a category as the store keeps it: 3 and 3.0 are "3", True is "true"."""
+    """Return the text of a category as the store keeps it: 3 and 3.0 are "3", True is "true".
+
+    Half of a surrogate pair is no text: nothing can write it as UTF-8.
+    """
     if isinstance(value, str):
+        value.encode()
         return str(value)
     if _missing(value) or value != value:
         return ""

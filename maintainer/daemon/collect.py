@@ -57,10 +57,21 @@ def spans(reader: Reader, policy: Policy, champion: Manifest | None, now: dateti
     start = known.start if champion is None else max(known.start, now - policy.checks.window.last)
     if start >= end:
         raise RefusedError(f"{policy.model}: no labelled samples in the last {policy.checks.window.last}")
-    newest = reader.time_at_share(Window(start, end), 1.0 - policy.data.split.holdout)
-    if champion is not None:
-        newest = max(newest, min(champion.trained.end, end))
+    newest = _newest(reader, Window(start, end), 1.0 - policy.data.split.holdout, champion)
     return Spans(Window(known.start, start), Window(start, newest), Window(newest, end))
+
+
+def _newest(reader: Reader, whole: Window, share: float, champion: Manifest | None) -> datetime:
+    """Return where the samples begin that only judge: after this share of a window, and what the champion learned from.
+
+    Where too many samples share one time for that, as where it is that of arrival, nothing is newest: what judges is
+    kept apart by the hash of the id alone.
+    """
+    newest = reader.time_at_share(whole, share)
+    if champion is not None:
+        newest = max(newest, min(champion.trained.end, whole.end))
+    by_hash = champion is None or champion.block_seconds is None
+    return whole.end if by_hash and newest <= reader.time_at_share(whole, share / 2) else newest
 
 
 def selections(cut: Spans, policy: Policy, bootstrap: bool) -> dict[str, Selection]:

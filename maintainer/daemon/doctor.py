@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,14 @@ from maintainer.daemon.intake import rebuild, source_problems, taken_in
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.service import SOCKET_PATH_BYTES
 from maintainer.errors import BusyError, MaintainerError, NewerError, RefusedError, StoreError
+from maintainer.ingest import names
 from maintainer.store import artifacts
 from maintainer.store.control import REMEDY, Crowning
 from maintainer.store.database import read_everything, set_aside
+from maintainer.store.intake import arrivals
 
 FREE_BYTES = 1 << 30
+SHIFT = timedelta(milliseconds=1)  # a name in done/ that is taken moves on by microseconds
 PACKAGES = ("duckdb", "torch", "onnxruntime", "evidently")
 
 Finding = dict[str, str]
@@ -108,14 +113,37 @@ def _store(held: Operations) -> list[Finding]:
         do = "maintainer doctor --repair; a file of inbox/*/done that it names as not taken in: mend it or move it away"
         return [_said("wrong", "samples.duckdb", found, do)]
     try:
-        tables = read_everything(held.context.database)
+        tables, missing = read_everything(held.context.database), _untaken(held)
     except BusyError as error:
         return [_said("wrong", "samples.duckdb", str(error), "end the other process")]
     except NewerError as error:
         return [_said("wrong", "samples.duckdb", str(error), "install the newer version again")]
     except MaintainerError as error:
         return [_said("wrong", "samples.duckdb", str(error), "maintainer doctor --repair")]
+    if missing:
+        found = f"knows nothing of {len(missing)} files that were taken in, from {missing[0]} on: it was lost or is old"
+        return [_said("wrong", "samples.duckdb", found, "maintainer doctor --repair")]
     return [_said("ok", "samples.duckdb", f"opens, and all of its {tables} tables can be read")]
+
+
+def _untaken(held: Operations) -> list[Path]:
+    """Return the files in done/, of models with a policy, that samples.duckdb knows nothing of, oldest first."""
+    context = held.context
+    context.load_policies()
+    found: list[Path] = []
+    for model in sorted(context.policies):
+        known = arrivals(context.database, model)
+        for path in sorted((context.settings.state / "inbox" / model / "done").glob("*")):
+            kept = names.kept(path)
+            if kept is not None and not _met(known, kept.arrived):
+                found.append(path)
+    return found
+
+
+def _met(known: list[datetime], moment: datetime) -> bool:
+    """Return whether a file came then, given when files came, oldest first."""
+    before = bisect_right(known, moment)
+    return before > 0 and moment - known[before - 1] < SHIFT
 
 
 def _policies(held: Operations) -> list[Finding]:
@@ -166,8 +194,9 @@ def _packages(held: Operations) -> list[Finding]:
 def repair(held: Operations) -> list[str]:
     """Set a database aside that cannot be read, and rebuild it from the files that were taken in.
 
-    A rebuild that is cut short, or that could not take in every file, is taken up again by the next repair. Where
-    control.db does not know the champions it is told of them.
+    One that can be read and knows nothing of some of them is completed. A rebuild that is cut short, or that could not
+    take in every file, is taken up again by the next repair. Where control.db does not know the champions it is told of
+    them.
 
     Raises:
         BusyError: another process has the database.
@@ -179,8 +208,10 @@ def repair(held: Operations) -> list[str]:
     done = [_remember(context, model) for model in _models(held) if forgotten(context, model)]
     try:
         read_everything(database)
-        if not unfinished.exists():
+        if not unfinished.exists() and not _untaken(held):
             return done or ["nothing to repair"]
+        _require_policies(context)
+        artifacts.write_text(unfinished, "rebuilding\n")
     except (BusyError, NewerError):
         raise
     except StoreError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -208,7 +208,15 @@ def _take_again(context: Context, policy: Policy, path: Path) -> str:
         return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))
     batch = batch_of(context, policy, path, kept.name, kept.format)
     then = replace(batch, now=kept.arrived, champion=_champion_at(context, policy.model, kept.arrived))
-    return sentence(path.name, TAKERS.get(kept.what, ingest)(context.database, then))
+    return _taken_again(context, then, kept.what)
+
+
+def _taken_again(context: Context, batch: Batch, what: str) -> str:
+    try:
+        return sentence(batch.path.name, TAKERS.get(what, ingest)(context.database, batch))
+    except InputError as error:  # of a policy that has other columns now
+        quarantine_file(context.database, batch, str(error))
+        raise
 
 
 def _champion_at(context: Context, model: str, moment: datetime) -> str | None:

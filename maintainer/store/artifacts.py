@@ -112,7 +112,12 @@ def read_manifest(version_dir: Path) -> Manifest:
 
 
 def problems_of(version_dir: Path) -> list[str]:
-    """Return what is wrong with a version's files against its manifest; empty when it is whole."""
+    """Return what is wrong with a version's files against its manifest; empty when it is whole.
+
+    Raises:
+        NotFoundError: no such version, or one that was never finished.
+        StoreError: its manifest cannot be read, or is none.
+    """
     manifest = read_manifest(version_dir)
     found: list[str] = []
     for name, digest in manifest.files.items():

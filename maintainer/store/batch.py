@@ -29,14 +29,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a batch: rows = stored + duplicate + quarantined; of late labels, `labels` are what was stored."""
+    """What became of a batch.
+
+    Of samples rows = stored + duplicate + quarantined, and their labels are counted beside them. Of late labels
+    rows = labels + duplicate + quarantined; nothing is `stored`.
+    """
 
     rows: int = 0
-    stored: int = 0
-    duplicate: int = 0
+    stored: int = 0  # samples
+    duplicate: int = 0  # known before, or twice in the file; of labels also those older than what is known
     quarantined: int = 0
-    labels: int = 0
-    labels_quarantined: int = 0
+    labels: int = 0  # that say something new; of refused samples too, where it is known whose they are
+    labels_quarantined: int = 0  # of samples, whatever became of the sample itself
     unmatched: int = 0  # labels whose sample is not here (yet)
     unknown_columns: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from maintainer.domain.profile import LARGEST
 from maintainer.domain.sample import Column, ColumnKind, Schema
 from maintainer.store.database import literal, quoted
@@ -32,10 +34,10 @@ def category_sql(raw: str, kind: str) -> str:
 
 
 def time_sql(raw: str, kind: str) -> str:
-    """Return SQL for a raw value as a UTC timestamp; text without an offset is UTC."""
-    if kind.startswith("TIMESTAMP") and "TIME ZONE" not in kind:
-        return f"cast({raw} as timestamp)"
-    return f"cast(try_cast(cast({raw} as varchar) as timestamptz) as timestamp)"
+    """Return SQL for a raw value as a UTC timestamp, NULL where it is none; what has no offset is UTC."""
+    if kind == "TIMESTAMP":
+        return raw
+    return f"try_cast(try_cast(cast({raw} as varchar) as timestamptz) as timestamp)"
 
 
 def value_sql(column: Column, kind: str | None) -> str:
@@ -109,6 +111,13 @@ def joined(problems: list[str]) -> str:
     return f"nullif(concat_ws('; ', {', '.join(problems)}), '')" if problems else "cast(null as varchar)"
 
 
-def fingerprint(parts: list[str]) -> str:
-    """Return SQL for a text that differs when any part differs; NULL parts count."""
-    return f"concat_ws(chr(31), {', '.join(f'coalesce(cast({p} as varchar), chr(30))' for p in parts)})"
+def fingerprint(values: Mapping[str, str]) -> str:
+    """Return SQL for a text that tells rows of named values apart, given as name -> SQL.
+
+    Neither the order of the names nor those without a value count, so that a column more changes nothing.
+    """
+    pairs = (
+        f"case when {value} is not null then to_json([{literal(name)}, cast({value} as varchar)])::varchar end"
+        for name, value in sorted(values.items())
+    )
+    return f"concat_ws(',', {', '.join(pairs)})"

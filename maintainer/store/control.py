@@ -84,6 +84,17 @@ class Control:
                 self._rollback()
                 raise
 
+    @contextmanager
+    def _claiming(self, refusal: str) -> Generator[sqlite3.Connection]:
+        """Give a transaction that is refused in these words where a key of it is taken: two cannot both win."""
+        try:
+            with self._writing() as db:
+                yield db
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise RefusedError(refusal) from error
+            raise
+
     def _rollback(self) -> None:
         if self._db.in_transaction:
             self._db.execute("rollback")
@@ -117,19 +128,14 @@ class Control:
         Raises:
             RefusedError: another run of the model has that number.
         """
-        try:
-            with self._writing() as db:
-                _insert_run(db, record)
-        except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise RefusedError(f"run {record.id} exists already") from error
-            raise
+        with self._claiming(f"run {record.id} exists already") as db:
+            _insert_run(db, record)
 
     def runs(self, model: str | None = None, limit: int = 1000) -> list[RunRecord]:
-        """Return runs, newest first."""
+        """Return runs, newest first: of one model by number, since a clock may be set back; of all of them by time."""
+        order = "created_at desc, number desc" if model is None else "number desc"
         rows = self._rows(
-            "select * from run where ? is null or model = ? order by created_at desc, number desc limit ?",
-            *(model, model, limit),
+            f"select * from run where ? is null or model = ? order by {order} limit ?", model, model, limit
         )
         return [_run_record(row) for row in rows]
 
@@ -148,13 +154,8 @@ class Control:
         """
         verdict = event.verdict.value if event.verdict else None
         values = (event.run, event.seq, event.kind, event.phase, text(event.happened_at), verdict, event.note)
-        try:
-            with self._writing() as db:
-                db.execute("insert into run_event values (?, ?, ?, ?, ?, ?, ?)", values)
-        except StoreError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise RefusedError(f"event {event.seq} of run {event.run} was written already") from error
-            raise
+        with self._claiming(f"event {event.seq} of run {event.run} was written already") as db:
+            db.execute("insert into run_event values (?, ?, ?, ?, ?, ?, ?)", values)
 
     def events(self, run_id: str) -> list[Event]:
         """Return the journal of a run in order."""
@@ -177,8 +178,13 @@ class Control:
     # --- checks
 
     def add_check(self, check: CheckRecord, run: RunRecord | None = None) -> None:
-        """Append one check and, in the same transaction, the run that it starts."""
-        with self._writing() as db:
+        """Append one check and, in the same transaction, the run that it starts.
+
+        Raises:
+            RefusedError: the number of the check or of the run is taken: another process was first.
+        """
+        started = f" or run {run.id}, which it starts," if run else ""
+        with self._claiming(f"check {check.id}{started} exists already") as db:
             db.execute(
                 "insert into model_check values (?, ?, ?, ?, ?, ?, ?, ?)",
                 (

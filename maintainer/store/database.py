@@ -16,6 +16,8 @@ from maintainer.store.migrate import migrate
 Connection = duckdb.DuckDBPyConnection
 DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)  # what a damaged file leads to
 
+LOCKED = "Could not set lock on file"  # as DuckDB says it; the path in its message may hold any word
+
 
 class Database:
     """samples.duckdb; each use gets a cursor of its own, writers take turns."""
@@ -70,7 +72,7 @@ class Database:
 
     def _not_opened(self, error: Exception) -> StoreError:
         said = f"{self._path} cannot be opened: {_first_line(error)}"
-        if "lock" in said and isinstance(error, duckdb.IOException):
+        if LOCKED in str(error) and isinstance(error, duckdb.IOException):
             return BusyError(f"{said}; wanted to be its only user")
         return StoreError(f"{said}; `maintainer doctor --repair` sets it aside and rebuilds it from what was taken in")
 

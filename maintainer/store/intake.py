@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from maintainer.domain.sample import Schema
 from maintainer.errors import InputError
 from maintainer.store.batch import Batch, Ingested, utc
 from maintainer.store.database import Connection, Database, literal, quoted
 from maintainer.store.quarantine import digest_of, quarantine_rejects, quarantine_rows
 from maintainer.store.reading import RawFile, fault_of_file, raw_file
-from maintainer.store.staging import LabelColumns, feature_list, labels_query, samples_query
-from maintainer.store.tables import table
+from maintainer.store.staging import LabelColumns, feature_list, json_text, labels_query, samples_query
+from maintainer.store.tables import newest_labels, table
 
-__all__ = ["Batch", "Ingested", "ingest_labels", "ingest_samples"]
+__all__ = ["Batch", "Ingested", "arrivals", "ingest_labels", "ingest_samples"]
+
+OWN_LABELS = (  # a label that comes with its sample is as old as the sample, and no younger when the file comes again
+    "(select b.* replace (coalesce(k._time, b._time) as _time) from staged b left join kept k on k._key = b._key)"
+)
 
 
 def ingest_samples(database: Database, batch: Batch) -> Ingested:
@@ -28,10 +34,10 @@ def ingest_samples(database: Database, batch: Batch) -> Ingested:
     with database.writing() as db:
         raw = raw_file(db, batch.file, frozenset(wanted))
         _require(batch, raw, own)
-        _stage(db, batch, samples_query(batch, raw))
+        _stage(db, batch, samples_query(batch, raw, digest))
         _mark_doubles(db, schema)
         stored = _insert_samples(db, batch)
-        labels, unmatched = _insert_labels(db, batch)
+        labels, unmatched = _insert_labels(db, batch, OWN_LABELS)
         bad = quarantine_rows(db, batch, digest, "sample", "_problem")
         rejected = quarantine_rejects(db, batch, digest, raw)
         done = Ingested(
@@ -62,7 +68,7 @@ def ingest_labels(database: Database, batch: Batch) -> Ingested:
     with database.writing() as db:
         raw = raw_file(db, batch.file, frozenset(names))
         _stage(db, batch, labels_query(batch, raw, _label_columns(batch, raw)))
-        labels, unmatched = _insert_labels(db, batch)
+        labels, unmatched = _insert_labels(db, batch, "staged")
         bad = quarantine_rows(db, batch, digest, "label", "coalesce(_problem, _label_problem)")
         rejected = quarantine_rejects(db, batch, digest, raw)
         done = Ingested(
@@ -112,25 +118,40 @@ def _staged(db: Connection) -> int:
 
 
 def _mark_doubles(db: Connection, schema: Schema) -> None:
-    """Mark what is stored already or twice in the batch; the same id with other content is a problem."""
-    sample = table(schema.model, "sample")
-    db.execute(  # first which keys are met again: most files have none, and the rest of the work is on these alone
+    """Mark what is stored already or twice in the batch; the same id with other content is a problem.
+
+    Columns are compared one by one, and a value that one side lacks contradicts nothing: features may be added to the
+    policy, taken out and put in another order, and a file that comes again still holds the same samples.
+    """
+    _keep_met(db, schema)
+    compared = [*(["_time"] if schema.time is not None else []), *(c.name for c in schema.features)]
+    other = " or ".join(f"b.{quoted(name)} <> k.{quoted(name)}" for name in compared)
+    db.execute(
+        "create or replace temp table double as select b._row, b._row is distinct from k._row as again, "
+        f"coalesce({other}, false) as other from staged b join kept k on k._key = b._key where b._problem is null"
+    )
+    found = json_text({"_id": "_id", **{c.name: quoted(c.name) for c in schema.features}})
+    db.execute(
+        "update staged set _problem = 'id ' || _id || ' is stored already with other content', "
+        f"_found = {found} where _row in (select _row from double where other)"
+    )
+
+
+def _keep_met(db: Connection, schema: Schema) -> None:
+    """Make the table `kept`: of each key that is met again the sample that is stored, else the first of the batch."""
+    sample, features = table(schema.model, "sample"), feature_list(schema)
+    db.execute(  # most files have none, and the rest of the work is on these alone
         "create or replace temp table met as select _key from staged where _problem is null group by _key "
         f"having count(*) > 1 union select _key from staged where _key in (select _key from {sample})"
     )
     db.execute(
-        "create or replace temp table double as select b._row, "
-        "row_number() over w > 1 or s._content is not null as again, "
-        "coalesce(s._content, first_value(b._content) over w) <> b._content as other "
-        f"from staged b left join (select _key, _content from {sample} where _key in (select _key from met)) s "
-        "on s._key = b._key where b._problem is null and b._key in (select _key from met) "
-        "window w as (partition by b._key order by b._row)"
+        f"create or replace temp table kept as select _key, _time, {features}, cast(null as bigint) as _row "
+        f"from {sample} where _key in (select _key from met)"
     )
-    found = ", ".join(f"{literal(c.name)}: {quoted(c.name)}" for c in schema.features)
     db.execute(
-        "update staged set _problem = 'id ' || _id || ' is stored already with other content', _found = "
-        f"to_json({{'id': _id, {found}}})::varchar "
-        "where _row in (select _row from double where other)"
+        f"insert into kept select _key, _time, {features}, _row from staged where _problem is null "
+        "and _key in (select _key from met) and _key not in (select _key from kept) "
+        "qualify row_number() over (partition by _key order by _row) = 1"
     )
 
 
@@ -139,30 +160,31 @@ def _insert_samples(db: Connection, batch: Batch) -> int:
     version = f"case when _prediction is not null then {literal(batch.champion)} end" if batch.champion else "null"
     row = db.execute(
         f"insert into {table(batch.schema.model, 'sample')} "
-        f"(_key, _id, _time, _arrived, _content, _version, _prediction, {features}) "
-        f"select _key, _id, _time, ?, _content, {version}, _prediction, {features} from staged "
+        f"(_key, _id, _time, _arrived, _version, _prediction, {features}) "
+        f"select _key, _id, _time, ?, {version}, _prediction, {features} from staged "
         "where _problem is null and _row not in (select _row from double where again) order by _time",
         [utc(batch.now)],
     ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _insert_labels(db: Connection, batch: Batch) -> tuple[int, int]:
-    """Append labels that are new or correct a former one; return how many, and how many have no sample yet."""
+def _insert_labels(db: Connection, batch: Batch, relation: str) -> tuple[int, int]:
+    """Append labels that are the newest of their sample, by the time of the label, and differ from the former one.
+
+    A label that was kept before is no news, so that a file that comes again does not take a correction back. Return how
+    many were appended, and how many of the batch have no sample yet.
+    """
     model = batch.schema.model
     db.execute(
-        "create or replace temp table candidate as select _key, arg_max(_id, _row) as _id, "
-        "arg_max(_label, _row) as value, arg_max(_time, _row) as _time from staged "
-        "where _problem is null and _label_problem is null and _label is not null group by _key"
-    )
-    known = (
-        f"select _key, arg_max(value, rowid) as value from {table(model, 'label')} "
-        "where _key in (select _key from candidate) group by _key"
+        f"create or replace temp table candidate as select _key, _id, _label as value, _time from {relation} "
+        "where _labelled qualify row_number() over (partition by _key order by _time desc, _row desc) = 1"
     )
     row = db.execute(
-        f"insert into {table(model, 'label')} select c._key, c._id, c.value, c._time, ? from candidate c "
-        f"left join ({known}) k on k._key = c._key where k._key is null or k.value <> c.value",
-        [utc(batch.now)],
+        f"insert into {table(model, 'label')} select c._key, c._id, c.value, c._time, ? from candidate c left join "
+        f"({newest_labels(model, '_key in (select _key from candidate)')}) n on n._key = c._key where n._key is null "
+        "or n.value <> c.value and row(c._time, ?::timestamp) >= row(n._time, n._arrived) and not exists "
+        f"(select 1 from {table(model, 'label')} l where l._key = c._key and l.value = c.value and l._time = c._time)",
+        [utc(batch.now), utc(batch.now)],
     ).fetchone()
     unmatched = db.execute(
         f"select count(*) from candidate where _key not in (select _key from {table(model, 'sample')})"
@@ -178,3 +200,14 @@ def _record(db: Connection, batch: Batch, done: Ingested) -> None:
             *(done.stored, done.duplicate, done.quarantined, done.labels),
         ],
     )
+
+
+def arrivals(database: Database, model: str) -> list[datetime]:
+    """Return when files of a model came that were taken in, or refused whole; oldest first."""
+    with database.reading() as db:
+        rows = db.execute(
+            "select arrived from batch where model = $model union all "
+            "select arrived from quarantine where model = $model and kind = 'file' order by arrived",
+            {"model": model},
+        ).fetchall()
+    return [row[0].replace(tzinfo=UTC) for row in rows]

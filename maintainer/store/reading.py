@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from maintainer.errors import InputError
+from maintainer.store.contract import category_sql
 from maintainer.store.database import Connection, literal, quoted
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -142,10 +143,17 @@ def _jsonl(db: Connection, source: Source, known: frozenset[str]) -> RawFile:
     if not found:
         raise InputError(f"{source.name} is not readable as jsonl: no line of it is a JSON object with a key")
     named = [name for name in found if name in known]
-    picked = "".join(f", doc->>{literal(_pointer(name))} as {quoted(name)}" for name in named)
+    picked = "".join(f", {_json_value(name)} as {quoted(name)}" for name in named)
     broken = "case when doc is null or json_type(doc) <> 'OBJECT' then 'not a JSON object: ' || left(line, 200) end"
     return RawFile("jsonl", dict.fromkeys(found, "VARCHAR"), f"select _row, {broken} as _broken{picked} from ({lines})")
 
 
-def _pointer(name: str) -> str:
-    return "$." + '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _json_value(name: str) -> str:
+    """Return SQL for a value of `doc` as text, its name taken literally; the number 7.0 is 7, as in other formats."""
+    place = literal("/" + name.replace("~", "~0").replace("/", "~1"))
+    text = f"(doc->>{place})"
+    whole = category_sql(f"cast({text} as double)", "DOUBLE")
+    return (
+        f"case when regexp_matches({text}, '[.]0$|e-?[0-9]+$') and json_type(doc, {place}) = 'DOUBLE' "
+        f"then {whole} else {text} end"
+    )

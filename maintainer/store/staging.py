@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from maintainer.store.tables import SQL_TYPES
 FUTURE = timedelta(hours=1)  # how far ahead of now an event may be: clocks differ
 EARLIEST = "1900-01-01"  # before it lie mistakes, and times that Python cannot hold
 KEPT = 4000  # characters kept of a quarantined row
+_LABELLED = "_label is not null and _label_problem is null and _misplaced is null as _labelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,19 @@ def feature_list(schema: Schema) -> str:
     return ", ".join(quoted(c.name) for c in schema.features)
 
 
-def samples_query(batch: Batch, raw: RawFile) -> str:
-    """Return SQL for samples, typed: key, time, features, answer, label, hash of the content, and what is wrong."""
+def samples_query(batch: Batch, raw: RawFile, digest: str) -> str:
+    """Return SQL for samples, typed: key, time, features, answer, label, what is wrong, and whether the label holds."""
     schema, kinds = batch.schema, raw.columns
     names = _picked(schema, raw)
     picked = "".join(f", {quoted(n)} as {contract.raw_name(n)}" for n in names)
     typed = "".join(f", {contract.value_sql(c, kinds.get(c.name))} as {quoted(c.name)}" for c in schema.features)
-    content = contract.fingerprint(_content(schema))
     return (
         f"select _row, _id, md5_number_lower(_id) as _key, _time, {feature_list(schema)}, _prediction, _label, "
-        f"md5_number_lower({content}) as _content, _problem, _label_problem, "
-        f"case when _problem is not null or _label_problem is not null then {_row_text(names)} end as _found from "
-        f"(select *, {_problems(batch, raw)} as _problem, {_label_problem(schema, raw)} as _label_problem from "
-        f"(select *, {_identity(batch, raw)} as _id from (select *{typed}, {_sample_time(batch, raw)} as _time, "
-        f"{_answer(schema, raw, schema.label)} as _label, "
+        f"_problem, _label_problem, {_LABELLED}, {_found(names)} from "
+        f"(select *, {_problems(batch, raw)} as _problem, {_label_problem(schema, raw)} as _label_problem, "
+        f"{_misplaced(batch, raw)} as _misplaced from "
+        f"(select *, {_identity(batch, raw, digest)} as _id from "
+        f"(select *{typed}, {_sample_time(batch, raw)} as _time, {_answer(schema, raw, schema.label)} as _label, "
         f"{_answer(schema, raw, schema.prediction)} as _prediction from "
         f"(select _row, _broken{picked} from ({raw.relation})))))"
     )
@@ -55,19 +56,18 @@ def _picked(schema: Schema, raw: RawFile) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name and name in raw.columns]
 
 
-def _content(schema: Schema) -> list[str]:
-    """Return what makes two samples of one id the same; the time of arrival, which stands in for a time, does not."""
-    values = [quoted(c.name) for c in schema.features]
-    return ["_time", *values] if schema.time is not None else values
-
-
-def _identity(batch: Batch, raw: RawFile) -> str:
+def _identity(batch: Batch, raw: RawFile, digest: str) -> str:
+    """Return SQL for the id of a sample: its own, else its time and content, else its place in the very file."""
     schema = batch.schema
     if schema.id is not None:
         return contract.category_sql(contract.raw_name(schema.id), raw.columns[schema.id])
-    if schema.time is not None:
-        return f"md5({contract.fingerprint(_content(schema))})"
-    return f"md5({contract.fingerprint([literal(batch.source), '_row', *_content(schema)])})"
+    if schema.time is None:
+        return f"md5({literal(digest)} || ':' || _row)"
+    return f"md5({contract.fingerprint({name: quoted(name) for name in ('_time', *_names(schema))})})"
+
+
+def _names(schema: Schema) -> list[str]:
+    return [column.name for column in schema.features]
 
 
 def _sample_time(batch: Batch, raw: RawFile) -> str:
@@ -88,17 +88,32 @@ def _answer(schema: Schema, raw: RawFile, name: str) -> str:
 
 
 def _problems(batch: Batch, raw: RawFile) -> str:
+    problems = _place_problems(batch)
+    for column in batch.schema.features:
+        problems += contract.feature_problems(column, raw.columns.get(column.name))
+    prediction = batch.schema.prediction
+    if prediction in raw.columns:
+        problems.append(contract.prediction_problem(batch.schema, "_prediction", contract.raw_name(prediction)))
+    return _unless_broken(problems)
+
+
+def _misplaced(batch: Batch, raw: RawFile) -> str:
+    """Return SQL that is NULL where the label of a row can be kept, even if its sample is refused.
+
+    Without an id of its own a row is known by its content: where that is refused, the label is nobody's.
+    """
+    return _problems(batch, raw) if batch.schema.id is None else _unless_broken(_place_problems(batch))
+
+
+def _place_problems(batch: Batch) -> list[str]:
+    """Return SQL for what is wrong with whom a row is about, and when."""
     schema = batch.schema
     problems: list[str] = []
     if schema.time is not None:
         problems += [_absent(schema.time, "_time", "a time"), *_time_problems(batch, schema.time)]
     if schema.id is not None:
         problems.append(f"case when _id is null then {literal(f'{schema.id} is missing, wanted an id')} end")
-    for column in schema.features:
-        problems += contract.feature_problems(column, raw.columns.get(column.name))
-    if schema.prediction in raw.columns:
-        problems.append(contract.prediction_problem(schema, "_prediction", contract.raw_name(schema.prediction)))
-    return _unless_broken(problems)
+    return problems
 
 
 def _unless_broken(problems: list[str]) -> str:
@@ -128,24 +143,29 @@ def _label_problem(schema: Schema, raw: RawFile) -> str:
     return contract.label_problem(schema, "_label", contract.raw_name(schema.label))
 
 
-def _row_text(names: list[str]) -> str:
-    fields = ", ".join(f"{literal(n)}: {contract.raw_name(n)}" for n in names)
-    return f"left(cast(to_json({{{fields}}}) as varchar), {KEPT})"
+def _found(names: list[str]) -> str:
+    """Return SQL for a row as it was found, where something is wrong with it."""
+    text = json_text({name: contract.raw_name(name) for name in names})
+    return f"case when _problem is not null or _label_problem is not null then left({text}, {KEPT}) end as _found"
+
+
+def json_text(values: Mapping[str, str]) -> str:
+    """Return SQL for the text of a JSON object, given as name -> SQL; names may differ in case alone."""
+    return f"json_object({', '.join(f'{literal(name)}, {value}' for name, value in values.items())})::varchar"
 
 
 def labels_query(batch: Batch, raw: RawFile, columns: LabelColumns) -> str:
-    """Return SQL for late labels: `_row`, `_id`, `_key`, `_label`, `_time` and what is wrong."""
-    names = [n for n in (columns.id, columns.label, columns.time) if n is not None]
-    picked = "".join(f", {quoted(n)} as {contract.raw_name(n)}" for n in dict.fromkeys(names))
+    """Return SQL for late labels: `_row`, `_id`, `_key`, `_label`, `_time`, what is wrong, and whether it holds."""
+    names = list(dict.fromkeys(n for n in (columns.id, columns.label, columns.time) if n is not None))
+    picked = "".join(f", {quoted(n)} as {contract.raw_name(n)}" for n in names)
     label = contract.raw_name(columns.label)
     wrong = contract.label_problem(batch.schema, "_label", label)
     return (
-        f"select *, md5_number_lower(_id) as _key, case when _problem is not null or _label_problem is not null then "
-        f"{_row_text(list(dict.fromkeys(names)))} end as _found from "
-        f"(select *, {_late_problems(batch, columns, wrong)} as _problem, {wrong} as _label_problem from "
+        f"select *, md5_number_lower(_id) as _key, {_LABELLED}, {_found(names)} from (select *, _problem as _misplaced "
+        f"from (select *, {_late_problems(batch, columns, wrong)} as _problem, {wrong} as _label_problem from "
         f"(select *, {contract.category_sql(contract.raw_name(columns.id), raw.columns[columns.id])} as _id, "
         f"{contract.label_sql(batch.schema, label, raw.columns[columns.label])} as _label, "
-        f"{_label_time(batch, raw, columns)} as _time from (select _row, _broken{picked} from ({raw.relation}))))"
+        f"{_label_time(batch, raw, columns)} as _time from (select _row, _broken{picked} from ({raw.relation})))))"
     )
 
 

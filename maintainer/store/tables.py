@@ -19,6 +19,14 @@ def schema_name(model: str) -> str:
     return f"model_{model}"
 
 
+def newest_labels(model: str, where: str) -> str:
+    """Return SQL for the newest label of each sample, by the time of the label, then by its arrival."""
+    return (
+        f"select _key, value, _time, _arrived from {table(model, 'label')} where {where} "
+        "qualify row_number() over (partition by _key order by _time desc, _arrived desc, rowid desc) = 1"
+    )
+
+
 def adopt(database: Database, schema: Schema) -> list[str]:
     """Make the tables fit a policy's schema; return what was done, one sentence each.
 
@@ -61,7 +69,7 @@ def _create(database: Database, schema: Schema) -> None:
         db.execute(f"create schema if not exists {quoted(schema_name(schema.model))}")
         db.execute(  # no primary key: duplicates are found by an anti-join on the hash, which stays cheap
             f"create table {table(schema.model, 'sample')} (_key ubigint, _id varchar, _time timestamp,"
-            f" _arrived timestamp, _content ubigint, _version varchar, _prediction {answer}{features})"
+            f" _arrived timestamp, _version varchar, _prediction {answer}{features})"
         )
         db.execute(
             f"create table {table(schema.model, 'label')} (_key ubigint, _id varchar, value {answer},"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maintainer.domain.sample import GOLDEN, Part, Schema, Split, Window
 from maintainer.store.batch import utc
 from maintainer.store.database import Database, literal, quoted
-from maintainer.store.tables import table
+from maintainer.store.tables import newest_labels, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +203,8 @@ class Reader:
 
     def _labels(self) -> str:
         """Return SQL for the newest label of each sample among those that had arrived by now."""
-        return (
-            "(select _key, arg_max(value, rowid) as value, max(_time) as labelled "
-            f"from {table(self.schema.model, 'label')} "
-            f"where _arrived <= {_sql_time(self.now)} group by _key)"
-        )
+        newest = newest_labels(self.schema.model, f"_arrived <= {_sql_time(self.now)}")
+        return f"(select _key, value, _time as labelled from ({newest}))"
 
     def _answered_from(self, version: str) -> str:
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -126,6 +127,17 @@ def test_no_rows_have_no_answers(serve, tmp_path):
         (pa.table({"a": [1.0], "b": ["2"], "day": ["mon"]}), "row 0, column 'b': found '2'"),
         (pd.DataFrame({"a": [1.0], "b": ["2"], "day": ["mon"]}), "row 0, column 'b'"),
         ([ROWS[0] | {"day": ["mon"]}], "column 'day'.*wanted text"),
+        ([ROWS[0], ROWS[0] | {"b": 10**400}], "row 1, column 'b': found 1000.*int.*wanted a number"),
+        ([ROWS[0] | {"b": 10**5000}], "row 0, column 'b': found a number too long to be written"),
+        ([ROWS[0] | {"b": Decimal("sNaN")}], r"row 0, column 'b': found Decimal\('sNaN'\)"),
+        ([ROWS[0] | {"day": Decimal("sNaN")}], r"row 0, column 'day': found Decimal\('sNaN'\)"),
+        ([ROWS[0] | {"b": np.ones(2)}], "row 0, column 'b': found array"),
+        ([ROWS[0] | {"day": np.ones(2)}], "row 0, column 'day': found array"),
+        ({"a": [[1.0], [2.0]], "b": [1.0, 2.0], "day": ["mon", "tue"]}, r"row 0, column 'a': found \[1.0\]"),
+        ([ROWS[0] | {"day": "\ud800"}], r"row 0, column 'day': found '\\ud800'"),
+        ([ROWS[0], ROWS[0] | {"b": float("inf")}], r"row 1, column 'b': found inf \(float\), wanted a finite number"),
+        ([ROWS[0] | {"b": Decimal("-Infinity")}], "row 0, column 'b': .*wanted a finite number"),
+        (pd.DataFrame([ROWS[0], ROWS[0] | {"b": -np.inf}]), "row 1, column 'b': .*wanted a finite number"),
         (ROWS[0], "column 'a' is 1.0, wanted one value for each row"),
         ({"a": [1.0, 2.0], "b": [1.0], "day": ["mon"]}, "differ in length"),
         (np.zeros((2, 3)), "wanted a structured array"),
@@ -175,6 +187,36 @@ def test_a_new_version_that_is_bad_leaves_the_former_one_in_place(serve, tmp_pat
     assert served.predict(ROWS[:1]).version == "v1"  # not read again at each call
     point_champion(model_dir, "v2")
     assert served.predict(ROWS[:1]).version == "v2"
+    assert served.problem is None
+
+
+def test_a_version_that_could_not_be_loaded_is_tried_again_after_a_while(serve, tmp_path, monkeypatch):
+    serve(UP_IF_A)
+    served, clock = champion(tmp_path), [0.0]
+    monkeypatch.setattr("maintainer.champion.monotonic", lambda: clock[0])
+    directory = serve(UP_IF_NOT_A, version="v2")
+    (directory / "model.onnx").rename(directory / "elsewhere")  # such as a share that was away for a moment
+    assert served.predict(ROWS[:1]).version == "v1"
+    (directory / "elsewhere").rename(directory / "model.onnx")
+    clock[0] = 9.0
+    assert served.predict(ROWS[:1]).version == "v1"
+    clock[0] = 10.0
+    assert served.predict(ROWS[:1]).version == "v2"
+    assert served.problem is None
+
+
+def test_a_pointer_that_could_not_be_read_for_a_moment_is_no_lasting_problem(serve, tmp_path, monkeypatch):
+    serve(UP_IF_A)
+    served, real = champion(tmp_path), os.readlink
+
+    def failing(path):
+        raise OSError(24, "Too many open files", path)
+
+    monkeypatch.setattr("maintainer.champion.os.readlink", failing)
+    assert served.predict(ROWS[:1]).version == "v1"
+    assert served.problem is not None and "Too many open files" in served.problem
+    monkeypatch.setattr("maintainer.champion.os.readlink", real)
+    assert served.predict(ROWS[:1]).version == "v1"
     assert served.problem is None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -152,6 +153,43 @@ def test_a_model_with_blocks_as_long_as_its_window_is_trained_without_a_validati
     runs = [result.rows for result in weekly_runs(tmp_path, 604_800)[1:] if result is not None]  # others have no train
     assert len(runs) >= 3
     assert all(rows["train"] and not rows["validation"] for rows in runs)
+
+
+TIMELESS = POLICY.replace("  id: id\n  time: at\n", "").replace("LAST", "5d")
+
+
+@pytest.mark.parametrize("first", [0, 3], ids=["one file", "a small file before"])
+def test_a_model_without_times_learns_from_a_part_of_one_file_and_is_judged_on_another_part(
+    tmp_path: Path, first: int
+) -> None:
+    policy, draw = load_text(TIMELESS, "small.yaml"), random.Random(1)
+    database = Database(tmp_path / "samples.duckdb", 256, 1)
+    adopt(database, schema_of(policy))
+
+    def run(now: datetime, count: int, champion: Manifest | None) -> CollectResult:
+        path = tmp_path / "data.jsonl"
+        path.write_text("".join(json.dumps({"x": draw.random(), "y": draw.random()}) + "\n" for _ in range(count)))
+        ingest_samples(database, Batch(schema_of(policy), path, "jsonl", path.name, now))
+        target = tmp_path / f"run {now:%Y%m%d}"
+        collect(Reader(database, schema_of(policy), now + timedelta(hours=1)), policy, champion, target)
+        files = ids(target)
+        everything = [key for found in files.values() for key in found]
+        assert len(everything) == len(set(everything))
+        return CollectResult.model_validate_json((target / "result.json").read_text())
+
+    if first:
+        with pytest.raises(RefusedError, match="too few labelled samples"):
+            run(BEGIN, first, None)
+    result = run(BEGIN + timedelta(days=1), 300, None)
+    assert result.block_seconds is None
+    assert result.rows["train"] > 150
+    assert min(result.rows["validation"], result.rows["current_holdout"]) > 20
+    month = run(
+        BEGIN + timedelta(days=31), 300, champion_of(result, policy)
+    )  # what is known before lies out of the window
+    assert month.rows["train"] > 150
+    assert min(month.rows["validation"], month.rows["current_holdout"], month.rows["replay"]) > 20
+    database.close()
 
 
 def _sample(draw: random.Random, start: datetime, length: timedelta, bunched: bool) -> dict[str, object]:

@@ -117,7 +117,7 @@ class World:
             return db.execute(query).fetchall()
 
     def samples(self) -> list[tuple[Any, ...]]:
-        return self.sql("select _id, _time, x, day, _content from model_small.sample order by _id")
+        return self.sql("select _id, _time, x, day from model_small.sample order by _id")
 
     def labels(self) -> dict[str, str]:
         query = "select _id, arg_max(value, rowid) from model_small.label group by _id"

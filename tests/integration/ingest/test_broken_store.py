@@ -62,6 +62,55 @@ def test_a_broken_database_is_survived_said_and_rebuilt_with_every_row(world: An
     assert list(world.state.glob("samples.duckdb.*.broken"))
 
 
+def told(world: Any) -> tuple[str, str, str]:
+    """What the doctor says of the database."""
+    found = {finding["about"]: finding for finding in examine(world.operations)["findings"]}["samples.duckdb"]
+    return found["level"], found["do"], found["found"]
+
+
+def lose(world: Any) -> None:
+    """The file of the database is gone when the program starts again."""
+    world.operations.context.database.close()
+    (world.state / "samples.duckdb").unlink()
+    world.reopen()
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "after a tick that took more files in"])
+def test_a_database_that_was_lost_is_told_and_rebuilt(world: Any, later: bool) -> None:
+    for number in range(2):
+        world.sent(world.csv(world.rows(5, first=10 * number)), "same.csv")  # two at one moment: the second moves on
+    world.sent(b"id,label\ns0,down\n", "labels.csv", "labels")
+    before = (world.samples(), world.labels())
+    assert told(world)[0] == "ok"
+    lose(world)
+    world.moment[0] += timedelta(hours=1)
+    if later:
+        world.sent(world.csv(world.rows(5, first=30)), "b.csv")
+    level, do, found = told(world)
+    assert (level, do) == ("wrong", "maintainer doctor --repair")
+    assert "knows nothing of 3 files that were taken in, from " in found
+    assert len(repair(world.operations)) == (4 if later else 3)
+    assert set(before[0]) <= set(world.samples())
+    assert before[1].items() <= world.labels().items()
+    assert len(world.samples()) == (15 if later else 10)
+    assert told(world)[0] == "ok"
+    assert repair(world.operations) == ["nothing to repair"]
+
+
+def test_files_that_a_rebuild_cannot_take_in_are_told_once(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    world.sent(world.csv(world.rows(5)), "a.csv")
+    stray = world.state / "inbox" / "nobody" / "done"  # of a model without a policy
+    stray.mkdir(parents=True)
+    (stray / "20260101T000000000000.any.csv-a.csv").write_bytes(world.csv(world.rows(5)))
+    policy = world.home / "policies" / "small.yaml"
+    policy.write_text(policy.read_text().replace("    x: {", "    z: {").replace("    day: {", "    noon: {"))
+    lose(world)
+    said = repair(world.operations)
+    assert any("has none of the features" in sentence for sentence in said), said
+    assert (told(world)[0], repair(world.operations)) == ("ok", ["nothing to repair"])
+
+
 def test_a_damaged_block_in_a_database_that_opens_is_found_and_rebuilt(world: Any) -> None:
     world.sent(world.csv(world.rows(400)), "a.csv")
     before = world.samples()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from maintainer.domain.sample import Column, ColumnKind, Schema, TaskKind
@@ -98,6 +101,36 @@ def test_a_time_is_utc_unless_it_says_otherwise(raw: str) -> None:
         db.execute("set TimeZone = 'UTC'")
         kind = str(db.execute(f"select typeof({raw})").fetchall()[0][0])
         assert db.execute(f"select {contract.time_sql(raw, kind)}").fetchall() == [(datetime(2026, 1, 1, 12),)]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Paris"])
+def test_a_time_of_a_parquet_file_is_read_in_every_unit_with_and_without_a_zone(
+    tmp_path: Path, unit: str, zone: str | None
+) -> None:
+    path, moment = tmp_path / "a.parquet", datetime(2026, 1, 1, 12)
+    pq.write_table(pa.table({"t": pa.array([moment, None], pa.timestamp(unit, zone))}), path)
+    assert times_of(path) == [moment, None]
+
+
+@pytest.mark.parametrize(("unit", "zone"), [("us", None), ("us", "UTC"), ("ns", None), ("ns", "UTC")])
+def test_an_absurd_time_of_a_parquet_file_does_not_stop_the_reading(
+    tmp_path: Path, unit: str, zone: str | None
+) -> None:
+    path = tmp_path / "a.parquet"
+    given = pa.array([0, 2**63 - 1, -(2**63) + 1, 2**62], pa.int64()).cast(pa.timestamp(unit, zone))
+    pq.write_table(pa.table({"t": given}), path)
+    assert times_of(path, "varchar")[0] == "1970-01-01 00:00:00"
+
+
+def times_of(path: Path, told_as: str = "timestamp") -> list[object]:
+    """Return the times of a file's column t in UTC, cast for Python, which holds no year above 9999."""
+    with duckdb.connect() as db:
+        db.execute("set TimeZone = 'UTC'")
+        source = f"read_parquet('{path}')"
+        kind = str(db.execute(f"describe select t from {source}").fetchall()[0][1])
+        found = db.execute(f"select cast({contract.time_sql('t', kind)} as {told_as}) from {source}").fetchall()
+    return [row[0] for row in found]
 
 
 @pytest.mark.parametrize("raw", ["'yesterday'", "'1700000000'", "1700000000", "''", "'2026-13-01'"])

@@ -77,13 +77,27 @@ def test_a_run_with_a_policy_that_was_never_kept_is_refused(control: Control) ->
 
 def test_a_check_and_the_run_it_starts_are_kept_together_or_not_at_all(control: Control) -> None:
     control.create_run(RUN)
-    with pytest.raises(StoreError):
+    with pytest.raises(RefusedError, match="check m-c1 or run m-1, which it starts, exists already"):
         control.add_check(CHECK, RUN)  # the number of the run is taken
     assert control.checks("m") == []
     second = replace(RUN, id="m-2", number=2, check_id=CHECK.id)
     control.add_check(CHECK, second)
     assert control.check("m-c1") == CHECK
     assert control.run("m-2").check_id == "m-c1"
+
+
+def test_a_check_whose_number_is_taken_is_refused(control: Control) -> None:
+    control.add_check(CHECK)
+    with pytest.raises(RefusedError, match="check m-c1 exists already"):
+        control.add_check(replace(CHECK, decision="other"))
+
+
+def test_the_newest_run_of_a_model_is_the_one_with_the_highest_number_whatever_the_clock_said(
+    control: Control,
+) -> None:
+    for number, days in ((1, 0), (2, 400), (3, 1)):  # the second began before the clock was set right
+        control.create_run(replace(RUN, id=f"m-{number}", number=number, created_at=NOW + timedelta(days=days)))
+    assert [run.number for run in control.runs("m")] == [3, 2, 1]
 
 
 def test_the_newest_check_is_the_one_with_the_highest_number(control: Control) -> None:

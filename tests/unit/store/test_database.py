@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from maintainer.errors import NewerError, StoreError, UnreadableError
+from maintainer.errors import BusyError, NewerError, StoreError, UnreadableError
 from maintainer.store.batch import Batch
 from maintainer.store.database import Database, literal, quoted, read_everything, set_aside
 from maintainer.store.intake import ingest_samples
@@ -45,6 +45,15 @@ def test_a_database_of_a_newer_version_is_refused_without_advice_to_rebuild_it(t
     database.close()
     with pytest.raises(NewerError, match=r"has schema 999, this program knows \d+: it was written by a newer version$"):
         database.open()
+
+
+def test_a_folder_named_like_a_lock_does_not_make_a_broken_database_a_busy_one(tmp_path: Path) -> None:
+    path = tmp_path / "blocks of a lock" / "samples.duckdb"
+    path.parent.mkdir()
+    path.write_bytes(b"junk" * 5000)
+    with pytest.raises(StoreError, match=r"cannot be opened: .*`maintainer doctor --repair`") as raised:
+        Database(path).open()
+    assert not isinstance(raised.value, BusyError)
 
 
 def test_a_database_set_aside_takes_its_log_along_and_a_new_one_is_empty(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from maintainer.errors import InputError
-from maintainer.store.database import Connection, Database
+from maintainer.rows import columns_of
+from maintainer.store.database import Connection, Database, quoted
 from maintainer.store.reading import Source, format_of, raw_file
 
 KNOWN = frozenset({"id", "x", "day"})
@@ -73,6 +75,28 @@ def test_names_that_need_quoting_are_read_from_json(db: Connection, tmp_path: Pa
     path.write_text('{"od\\"d . name": 1}\n')
     raw = raw_file(db, Source(path, "jsonl", path.name), frozenset({'od"d . name'}))
     assert db.execute(f'select "od""d . name" from ({raw.relation})').fetchall() == [("1",)]
+
+
+def test_a_key_of_json_is_no_pattern(db: Connection, tmp_path: Path) -> None:
+    names = ["*", "a/b", "a~1b", "$.x", "[0]", "x", "-", "0"]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({name: f"of {name}" for name in names} | {"label": "leak"}) + "\n")
+    raw = raw_file(db, Source(path, "jsonl", path.name), frozenset(names))
+    columns = ", ".join(quoted(name) for name in names)
+    assert db.execute(f"select {columns} from ({raw.relation})").fetchall() == [tuple(f"of {name}" for name in names)]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [("7", "7"), ("7.0", "7"), ("7.00", "7"), ("-0.0", "0"), ("1e2", "100"), ("2.50", "2.5"), ("1e20", "1e+20"),
+     ("1e15", "1000000000000000.0"), ("1e-7", "1e-07"), ("1e999", "inf"), ("true", "true"), ('"7.0"', "7.0"),
+     ('"1e2"', "1e2"), ("123456789012345678901234567890", "123456789012345678901234567890")],
+)  # fmt: skip
+def test_a_value_of_json_is_the_same_text_to_the_store_and_to_the_application_that_serves(
+    db: Connection, tmp_path: Path, written: str, text: str
+) -> None:
+    assert read(db, tmp_path / "a.jsonl", f'{{"id": {written}}}\n'.encode()) == [(text,)]
+    assert columns_of([{"id": json.loads(written)}], {"id": "category"})["id"].tolist() == [text]
 
 
 @pytest.mark.parametrize(
