@@ -214,9 +214,9 @@ def _take_again(context: Context, policy: Policy, path: Path) -> str:
 def _taken_again(context: Context, batch: Batch, what: str) -> str:
     try:
         return sentence(batch.path.name, TAKERS.get(what, ingest)(context.database, batch))
-    except InputError as error:  # of a policy that has other columns now
+    except InputError as error:  # of a policy that has other columns now: dealt with, and kept with its reason
         quarantine_file(context.database, batch, str(error))
-        raise
+        return f"{batch.path} was not taken in: {error}"
 
 
 def _champion_at(context: Context, model: str, moment: datetime) -> str | None:
