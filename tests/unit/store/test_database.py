@@ -77,21 +77,21 @@ def test_names_and_texts_are_taken_literally(database: Database, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("error", "words", "kind"),
     [
-        (duckdb.IOException('Could not write file "t": No space left on device'), StoreError),
-        (duckdb.TransactionException("Conflict on update"), StoreError),
-        (duckdb.OutOfMemoryException("failed to allocate"), StoreError),
-        (duckdb.IOException("Corrupt database file: computed checksum"), UnreadableError),
-        (duckdb.ConversionException("Could not convert string"), UnreadableError),
-        (duckdb.BinderException("Referenced column not found"), UnreadableError),
+        (duckdb.IOException, 'Could not write file "t": No space left on device', StoreError),
+        (duckdb.TransactionException, "Conflict on update", StoreError),
+        (duckdb.OutOfMemoryException, "failed to allocate", StoreError),
+        (duckdb.IOException, "Corrupt database file: computed checksum", UnreadableError),
+        (duckdb.ConversionException, "Could not convert string", UnreadableError),
+        (duckdb.BinderException, "Referenced column not found", UnreadableError),
     ],
 )
 def test_what_may_be_well_later_is_told_from_what_waiting_does_not_mend(
-    database: Database, error: duckdb.Error, kind: type[StoreError]
+    database: Database, error: type[duckdb.Error], words: str, kind: type[StoreError]
 ) -> None:
     with pytest.raises(StoreError) as told, database.reading():
-        raise error
+        raise error(words)
     assert type(told.value) is kind
 
 
