@@ -95,7 +95,7 @@ class Stream:
 
 
 def _read(path: Path) -> Any:
-    readers = {".parquet": pq.read_table, ".csv": pa_csv.read_csv, ".jsonl": pa_json.read_json}
+    readers = {".parquet": _read_parquet, ".csv": pa_csv.read_csv, ".jsonl": pa_json.read_json}
     read = readers.get(path.suffix.lower())
     if read is None:
         raise InputError(f"{path.name}: cannot tell the format; wanted a name ending in {', '.join(readers)}")
@@ -103,6 +103,11 @@ def _read(path: Path) -> Any:
         return read(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _read_parquet(path: Path) -> Any:
+    with pq.ParquetFile(path) as file:  # not read_table, for which a folder named like `day=1` is a column
+        return file.read()
 
 
 def _times(column: Any, name: str) -> NDArray[np.datetime64]:

@@ -77,3 +77,10 @@ def test_a_file_that_is_no_table_is_refused_in_words(tmp_path):
         Stream(tmp_path / "d.parquet", SCHEMA)
     with pytest.raises(InputError, match="cannot tell the format"):
         Stream(tmp_path / "d.xls", SCHEMA)
+
+
+def test_the_folder_of_a_parquet_file_adds_no_column(tmp_path):
+    folder = tmp_path / "x=7"
+    folder.mkdir()
+    steps = Stream(written(folder, table(3)), SCHEMA).steps(START, timedelta(hours=3))
+    assert [step.table["x"].to_pylist() for step in steps] == [[0.0, 1.0, 2.0]]
