@@ -75,6 +75,9 @@ def _tell_overview(found: dict[str, Any]) -> None:
         for m in found["models"]
     ]
     say.table("models", ["model", "champion", "samples", "labels", "quarantined", "last check", "next check"], rows)
+    for one in found["models"]:
+        for note in one.get("inbox", []):
+            print(f"inbox of {one['model']}: {note}")
     for problem in found["policy_problems"]:
         print(f"policy: {problem}")
 
@@ -93,6 +96,8 @@ def _tell_model(found: dict[str, Any]) -> None:
         print(f"{name.replace('_', ' '):15} {found[name] if found[name] is not None else '-'}")
     if found["problem"]:
         print(f"{'problem':15} {found['problem']}")
+    for note in found["inbox"]:
+        print(f"{'inbox':15} {note}")
     check, last = found["last_check"], found["last_run"]
     if check:
         print(f"{'last check':15} {check['check']} at {check['at'][:16]}: {check['decision']['reason']}")

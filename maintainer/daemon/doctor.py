@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from maintainer.daemon.inboxes import notes
 from maintainer.daemon.intake import rebuild
 from maintainer.daemon.operations import Operations
 from maintainer.errors import BusyError, MaintainerError, NewerError, StoreError
@@ -22,7 +23,7 @@ Finding = dict[str, str]
 
 def examine(held: Operations) -> dict[str, Any]:
     """Return every check with `ok`, `warning` or `wrong`, what was found, and what to do."""
-    probes: list[Callable[[Operations], list[Finding]]] = [_disk, _store, _policies, _versions, _packages]
+    probes: list[Callable[[Operations], list[Finding]]] = [_disk, _store, _policies, _inboxes, _versions, _packages]
     found = [finding for probe in probes for finding in probe(held)]
     return {"well": all(finding["level"] != "wrong" for finding in found), "findings": found}
 
@@ -62,6 +63,15 @@ def _policies(held: Operations) -> list[Finding]:
         where = held.context.settings.policies
         found.append(_said("warning", "policy", f"no policy in {where}", "maintainer init writes a first one"))
     return found or [_said("ok", "policy", f"{len(held.context.policies)} in force")]
+
+
+def _inboxes(held: Operations) -> list[Finding]:
+    context = held.context
+    return [
+        _said("warning", f"inbox of {model}", note, "mend what it names; the next look takes it in")
+        for model in sorted(context.policies)
+        for note in notes(context, context.policies[model])
+    ]
 
 
 def _versions(held: Operations) -> list[Finding]:

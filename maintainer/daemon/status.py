@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from maintainer.daemon.inboxes import notes
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
@@ -48,6 +49,7 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
+        "inbox": notes(context, policy),
         "problem": None if champion else f"no champion yet; `maintainer bootstrap {model}` makes the first",
     }
 
