@@ -96,7 +96,7 @@ class Stream:
 
 
 def _read(path: Path) -> Any:
-    readers = {".parquet": pq.read_table, ".csv": pa_csv.read_csv, ".jsonl": pa_json.read_json}
+    readers = {".parquet": _read_parquet, ".csv": pa_csv.read_csv, ".jsonl": pa_json.read_json}
     read = readers.get(path.suffix.lower())
     if read is None:
         raise InputError(f"{path.name}: cannot tell the format; wanted a name ending in {', '.join(readers)}")
@@ -126,6 +126,11 @@ def _labelled(table: Any, schema: Schema, name: str) -> Any:
     if not len(table):
         raise InputError(f"{name} has no labelled samples; wanted a history with the label {schema.label}")
     return table
+
+
+def _read_parquet(path: Path) -> Any:
+    with pq.ParquetFile(path) as file:  # not read_table, for which a folder named like `day=1` is a column
+        return file.read()
 
 
 def _times(column: Any, name: str) -> NDArray[np.datetime64]:

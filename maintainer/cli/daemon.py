@@ -80,6 +80,9 @@ def _tell_overview(found: dict[str, Any]) -> None:
         for m in found["models"]
     ]
     say.table("models", ["model", "champion", "samples", "labels", "quarantined", "last check", "next check"], rows)
+    for one in found["models"]:
+        for note in one.get("inbox", []):
+            print(f"inbox of {one['model']}: {note}")
     for problem in found["policy_problems"]:
         print(f"policy: {problem}")
 
@@ -100,6 +103,8 @@ def _tell_model(found: dict[str, Any]) -> None:
         print(f"{'problem':15} {found['problem']}")
     for problem in found["policy_problems"]:
         print(f"{'policy':15} {problem}")
+    for note in found["inbox"]:
+        print(f"{'inbox':15} {note}")
     check, last = found["last_check"], found["last_run"]
     if check:
         print(f"{'last check':15} {check['check']} at {check['at'][:16]}: {check['decision']['reason']}")

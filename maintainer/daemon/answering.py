@@ -10,7 +10,8 @@ from typing import Any
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy
 from maintainer.errors import RefusedError
-from maintainer.store.reading import format_of
+from maintainer.ingest.names import sent
+from maintainer.store.reading import Source, format_of
 from maintainer.store.rows import features_of, read_answers
 
 MOST = 100_000  # rows that one request may ask about
@@ -20,7 +21,7 @@ def answer_file(context: Context, policy: Policy, path: Path) -> dict[str, Any]:
     """Return the version and its answers, in the order of the file's rows; probabilities for classification.
 
     Raises:
-        InputError: the file cannot be read or lacks a feature.
+        InputError: the file or a row of it cannot be read, or it lacks a feature.
         RefusedError: there is no champion, or the file has too many rows.
     """
     champion = context.champion(policy.model)
@@ -29,9 +30,10 @@ def answer_file(context: Context, policy: Policy, path: Path) -> dict[str, Any]:
     version = context.model_dir(policy.model) / "versions" / champion.version
     with TemporaryDirectory(dir=context.scratch()) as folder:
         samples, answers = Path(folder) / "samples.parquet", Path(folder) / "answers.parquet"
-        rows = features_of(context.database, context.schema(policy), path, format_of(path), samples)
+        source = Source(path, format_of(path), sent(path).name)
+        rows = features_of(context.database, context.schema(policy), source, samples)
         if rows > MOST:
-            raise RefusedError(f"{path.name} has {rows} rows; one request answers at most {MOST}")
+            raise RefusedError(f"{source.name} has {rows} rows; one request answers at most {MOST}")
         context.warm.ask("answer", {"version": str(version), "samples": str(samples), "answers": str(answers)})
         found = read_answers(context.database, answers)
     return {"version": champion.version, "rows": len(found), "answers": [_plain(row) for row in found]}

@@ -18,6 +18,7 @@ from maintainer.domain.policy import Policy, policy_hash, schema_of
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Schema
 from maintainer.errors import MaintainerError, NotFoundError, PolicyError, StoreError
+from maintainer.ingest.memory import Memory
 from maintainer.policies import load_folder, marks_of, problems_with
 from maintainer.settings import Settings
 from maintainer.store import artifacts
@@ -49,6 +50,7 @@ class Context:
     profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
     adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
     uploads: set[Path] = field(default_factory=set[Path])  # in the spool, in the hands of a request
+    inbox: Memory = field(default_factory=Memory)
     _said: set[str] = field(default_factory=set[str])  # errors that the log has
     _read: Marks | None = None  # the policy files as they were when last read
     _adopting: threading.Lock = field(default_factory=threading.Lock)  # the clock and the API meet here

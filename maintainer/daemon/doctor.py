@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from maintainer.daemon.context import Context
-from maintainer.daemon.intake import rebuild, source_problems, taken_in
+from maintainer.daemon.inboxes import notes, source_problems
+from maintainer.daemon.intake import rebuild, taken_in
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.service import SOCKET_PATH_BYTES
 from maintainer.errors import BusyError, MaintainerError, NewerError, RefusedError, StoreError
@@ -36,7 +37,7 @@ Finding = dict[str, str]
 def examine(held: Operations) -> dict[str, Any]:
     """Return what each probe found, as `ok`, `warning` or `wrong`, and what to do about it."""
     probes: list[Callable[[Operations], list[Finding]]] = [_control, _store, _disk, _permissions, _socket, _clock]
-    probes += [_policies, _sources, _versions, _packages]
+    probes += [_policies, _sources, _inboxes, _versions, _packages]
     found = [finding for probe in probes for finding in probe(held)]
     return {"well": all(finding["level"] != "wrong" for finding in found), "findings": found}
 
@@ -160,6 +161,15 @@ def _sources(held: Operations) -> list[Finding]:
     policies = [policy for _, policy in sorted(held.context.policies.items())]
     found = [(policy.model, problem) for policy in policies for problem in source_problems(held.context, policy)]
     return [_said("wrong", model, f"{problem}: its files are not taken in", do) for model, problem in found]
+
+
+def _inboxes(held: Operations) -> list[Finding]:
+    context = held.context
+    return [
+        _said("warning", f"inbox of {model}", note, "mend what it names; the next look takes it in")
+        for model in sorted(context.policies)
+        for note in notes(context, context.policies[model])
+    ]
 
 
 def _versions(held: Operations) -> list[Finding]:

@@ -1,9 +1,8 @@
-"""Files from the inboxes, the spool and the API into the store; each ends in done/ or quarantine/."""
+"""Uploads and files that were taken in before into the store, and what becomes of a file afterwards."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -11,16 +10,19 @@ from pathlib import Path
 
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy
-from maintainer.errors import InputError, RefusedError, StoreError
+from maintainer.errors import InputError, StoreError
 from maintainer.ingest import names
-from maintainer.ingest.inbox import Dropped, inbox_below, put_away, scan
+from maintainer.ingest.inbox import put_away
+from maintainer.ingest.memory import Unmoved
 from maintainer.store import artifacts
 from maintainer.store.batch import Batch, Ingested
 from maintainer.store.intake import ingest_labels, ingest_samples
+from maintainer.store.mark import mark_of
 from maintainer.store.quarantine import quarantine_file
 from maintainer.store.reading import format_of
 from maintainer.store.taking import ingest
 
+PREDICTIONS = "_predict"  # the folder of the spool for rows to be answered; no model can be called so
 TAKERS = {names.ANY: ingest, names.SAMPLES: ingest_samples, names.LABELS: ingest_labels}
 
 
@@ -87,75 +89,30 @@ def take_upload(context: Context, model: str, path: Path, name: str, labels: boo
     except InputError:
         path.unlink(missing_ok=True)
         raise
-    _keep(context, batch, what)
+    keep(context, batch, what)
     return done
 
 
-def take_in(context: Context, policy: Policy) -> list[str]:
-    """Take in what lies in a model's spool and inboxes; return one sentence for each file.
+def keep(context: Context, batch: Batch, what: str) -> Path:
+    """Move a file that was taken in to done/, where a rebuild finds it, once it is safe in the database.
 
-    Where the store does not answer, or a source cannot be, the files stay where they are until the next tick.
+    Return where it lies now. Until it is there, only this is tried again.
+
+    Raises:
+        StoreError: the database could not write it out, or it cannot be moved.
     """
-    sentences: list[str] = []
-    try:
-        for dropped, declared in _waiting(context, policy):
-            sentences.append(_take_file(context, policy, dropped, declared))
-    except (RefusedError, StoreError) as error:
-        sentences.append(f"{policy.model}: {context.said(error)}")
-    return [sentence for sentence in sentences if sentence]
-
-
-def _waiting(context: Context, policy: Policy) -> Iterator[tuple[Dropped, str]]:
-    """Yield the files to be taken in, each with its declared format."""
-    for path in sorted((context.settings.state / "spool" / policy.model).glob("*")):
-        if path not in context.uploads and not path.name.endswith(artifacts.PARTIAL):
-            yield Dropped(path, float("inf")), "auto"
-    for source in policy.sources:
-        for dropped in scan(inbox_below(context.settings.state, source.path), time.time()):
-            if dropped.settled:
-                yield dropped, source.format
-
-
-def source_problems(context: Context, policy: Policy) -> list[str]:
-    """Return what is wrong with the folders that a model takes files from."""
-    found: list[str] = []
-    for source in policy.sources:
-        try:
-            inbox_below(context.settings.state, source.path)
-        except RefusedError as error:
-            found.append(str(error))
-    return found
-
-
-def _take_file(context: Context, policy: Policy, dropped: Dropped, declared: str) -> str:
-    path, sent = dropped.path, names.sent(dropped.path)
-    try:
-        batch = batch_of(context, policy, path, sent.name, declared)
-        with context.busy():
-            done = TAKERS[sent.what](context.database, batch)
-    except InputError as error:
-        if dropped.doubtful:
-            return ""  # its writer may not have finished; looked at again
-        _set_aside(context, policy, path, str(error))
-        return f"{policy.model}: {error}; moved to quarantine/"
-    _keep(context, batch, sent.what)
-    return f"{policy.model}: {sentence(sent.name, done)}"
-
-
-def _keep(context: Context, batch: Batch, what: str) -> None:
-    """Move a file that was taken in to done/, where a rebuild finds it, once it is safe in the database."""
-    with context.busy():
-        context.database.checkpoint()
+    unmoved, path = context.inbox.unmoved, batch.path
+    unmoved[path] = Unmoved(batch, what, mark_of(path))
     kept = names.Kept(batch.now, what, batch.format, batch.source)
-    put_away(batch.path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
-
-
-def _set_aside(context: Context, policy: Policy, path: Path, reason: str) -> None:
-    batch = Batch(context.schema(policy), path, "", path.name, context.clock())
-    with context.busy():
-        quarantine_file(context.database, batch, reason)
-    name = names.set_aside_name(batch.now, path.name)
-    put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / name)
+    try:
+        with context.busy():
+            context.database.checkpoint()
+        target = put_away(path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
+    except StoreError as error:
+        unmoved[path] = replace(unmoved[path], reason=f"taken in and not in done/ yet: {error}")
+        raise
+    del unmoved[path]
+    return target
 
 
 def sentence(name: str, done: Ingested) -> str:
@@ -190,19 +147,25 @@ def rebuild(context: Context) -> tuple[list[str], list[str]]:
 
     Return a sentence for each that was and for each that was not, which is then to be tried again.
     """
+    context.inbox.unmoved.clear()  # taken in, but into the database that is being replaced
     done: list[str] = []
     failed: list[str] = []
     for model, files in taken_in(context).items():
         policy = context.policy(model)
         for path in files:
             try:
-                done.append(_take_again(context, policy, path))
+                done.append(take_again(context, policy, path))
             except InputError as error:
                 failed.append(f"{path} was not taken in: {error}")
     return done, failed
 
 
-def _take_again(context: Context, policy: Policy, path: Path) -> str:
+def take_again(context: Context, policy: Policy, path: Path) -> str:
+    """Take in a file of done/ again, as of the time it arrived; return in a sentence what became of it.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
     kept = names.kept(path)
     if kept is None:
         return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))

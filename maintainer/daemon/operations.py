@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from maintainer.daemon import intake, machine
+from maintainer.daemon import inboxes, intake, machine
 from maintainer.daemon.answering import answer_file
 from maintainer.daemon.assemble import Assembly
 from maintainer.daemon.checking import Checked, run_check, write_evidently_report
@@ -178,8 +178,8 @@ class Operations:
         return run_id in self._rests and self._rests[run_id].lasts(self.context.clock())
 
     def recover(self) -> list[str]:
-        """Note which runs, and which changes of a champion, were cut short when the process before this one ended."""
-        sentences = self._reconcile()
+        """Note what was cut short when the process before this one ended: runs, changes of a champion, uploads."""
+        sentences = [*self._reconcile(), *inboxes.tidy_spool(self.context)]
         for record in self.context.control.open_runs():
             run = machine.recover(self.context.control, record.id, self.context.clock)
             if not run.over:
@@ -232,7 +232,7 @@ class Operations:
 
     def tick_model(self, policy: Policy) -> list[str]:
         """Do everything that is due for one model."""
-        sentences = intake.take_in(self.context, policy)
+        sentences = inboxes.take_in(self.context, policy)
         for record in self.context.control.open_runs(policy.model):
             if not self._resting(record.id):
                 sentences += self.drive(record.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maintainer.daemon.doctor import forgotten
-from maintainer.daemon.intake import source_problems
+from maintainer.daemon.inboxes import notes, source_problems
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
@@ -53,6 +53,7 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
         "problem": _problem(held, policy, champion is not None),
         "policy_problems": context.problems,
+        "inbox": notes(context, policy),
     }
 
 

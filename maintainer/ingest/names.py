@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +13,9 @@ from maintainer.errors import InputError
 
 STAMP = "%Y%m%dT%H%M%S%f"
 STAMP_LENGTH = 21
-LONGEST = 150  # bytes of a name from outside; with what is put in front it stays below the 255 of a file system
+LONGEST = 150  # bytes of an upload's name; with what is put in front it stays below the 255 of a file system
+KEPT_LONGEST = 200  # bytes of a name in done/ and quarantine/, behind the at most 38 that are put in front
+ENDING_LONGEST = 20  # bytes of an ending that a name keeps when it is cut
 ANY, SAMPLES, LABELS = "any", "samples", "labels"  # what a file was sent as
 
 
@@ -80,7 +84,22 @@ def arrived(stamp: str) -> datetime | None:
 
 def set_aside_name(now: datetime, name: str) -> str:
     """Return the name in quarantine/ of a file."""
-    return f"{_stamp(now)}-{name}"
+    return f"{_stamp(now)}-{short(name)}"
+
+
+def readable(name: str) -> str:
+    r"""Return the name of a file as text: bytes that are not UTF-8 are said as \xe9."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def short(name: str) -> str:
+    """Return a name that can be kept: one that is too long is cut, and its hash tells it from others cut like it."""
+    text = readable(name)
+    if len(text.encode()) <= KEPT_LONGEST:
+        return text
+    ending = Path(text).suffix if len(Path(text).suffix.encode()) <= ENDING_LONGEST else ""
+    tail = f"~{sha256(text.encode()).hexdigest()[:8]}{ending}"
+    return text.encode()[: KEPT_LONGEST - len(tail.encode())].decode(errors="ignore") + tail
 
 
 def later(path: Path) -> Path:

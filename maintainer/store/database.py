@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -152,6 +153,16 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return a string literal that SQL takes literally."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Return the literal of a path that means this file alone: DuckDB takes * ? and [ in a path for a pattern."""
+    return literal(re.sub(r"[\[*?]", r"[\g<0>]", str(path)))
+
+
+def parquet(path: Path) -> str:
+    """Return a Parquet file as a relation of its own columns; folders named like `day=1` add none."""
+    return f"read_parquet({file_literal(path)}, hive_partitioning = false)"
 
 
 def read_everything(database: Database) -> int:

@@ -30,16 +30,16 @@ def ingest_samples(database: Database, batch: Batch) -> Ingested:
     schema = batch.schema
     own = {name for name in (schema.id, schema.time) if name}
     wanted = own | {c.name for c in schema.features} | {schema.label, schema.prediction}
-    digest = digest_of(batch)
-    with database.writing() as db:
-        raw = raw_file(db, batch.file, frozenset(wanted))
+    with database.writing() as db, raw_file(db, batch.file, frozenset(wanted)) as raw:
+        digest = digest_of(batch)
         _require(batch, raw, own)
         _stage(db, batch, samples_query(batch, raw, digest))
         _mark_doubles(db, schema)
         stored = _insert_samples(db, batch)
         labels, unmatched = _insert_labels(db, batch, OWN_LABELS)
         bad = quarantine_rows(db, batch, digest, "sample", "_problem")
-        rejected = quarantine_rejects(db, batch, digest, raw)
+        rejected = quarantine_rejects(db, batch, digest, "sample", raw)
+        raw.require_whole(_staged(db) + rejected)
         done = Ingested(
             rows=_staged(db) + rejected,
             stored=stored,
@@ -64,13 +64,13 @@ def ingest_labels(database: Database, batch: Batch) -> Ingested:
     """
     schema = batch.schema
     names = {"id", "label", "time", schema.label, *(n for n in (schema.id, schema.time) if n)}
-    digest = digest_of(batch)
-    with database.writing() as db:
-        raw = raw_file(db, batch.file, frozenset(names))
+    with database.writing() as db, raw_file(db, batch.file, frozenset(names)) as raw:
+        digest = digest_of(batch)
         _stage(db, batch, labels_query(batch, raw, _label_columns(batch, raw)))
         labels, unmatched = _insert_labels(db, batch, "staged")
         bad = quarantine_rows(db, batch, digest, "label", "coalesce(_problem, _label_problem)")
-        rejected = quarantine_rejects(db, batch, digest, raw)
+        rejected = quarantine_rejects(db, batch, digest, "label", raw)
+        raw.require_whole(_staged(db) + rejected)
         done = Ingested(
             rows=_staged(db) + rejected,
             duplicate=_staged(db) - labels - bad,

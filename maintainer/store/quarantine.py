@@ -6,8 +6,7 @@ from maintainer.errors import InputError
 from maintainer.store.artifacts import sha256
 from maintainer.store.batch import Batch, utc
 from maintainer.store.database import Connection, Database
-from maintainer.store.reading import RawFile
-from maintainer.store.staging import KEPT
+from maintainer.store.reading import KEPT, RawFile
 
 
 def digest_of(batch: Batch) -> str:
@@ -32,13 +31,9 @@ def quarantine_rows(db: Connection, batch: Batch, digest: str, kind: str, reason
     )
 
 
-def quarantine_rejects(db: Connection, batch: Batch, digest: str, raw: RawFile) -> int:
-    """Set aside the lines that the reader could not split into columns; return how many there are."""
-    if raw.format == "parquet":
-        return 0
-    content = f"left(any_value(coalesce(csv_line, '')), {KEPT})"
-    rejects = f"select line, 'sample', min(error_message), {content} from reject_errors group by line"
-    return _keep(db, batch, digest, rejects)
+def quarantine_rejects(db: Connection, batch: Batch, digest: str, kind: str, raw: RawFile) -> int:
+    """Set aside the lines that are no rows of a file that was read; return how many there are."""
+    return _keep(db, batch, digest, f"select line, '{kind}', reason, left(content, {KEPT}) from ({raw.rejects})")
 
 
 def _keep(db: Connection, batch: Batch, digest: str, query: str) -> int:

@@ -10,12 +10,11 @@ from maintainer.domain.sample import Schema
 from maintainer.store import contract
 from maintainer.store.batch import Batch, utc
 from maintainer.store.database import literal, quoted
-from maintainer.store.reading import RawFile
+from maintainer.store.reading import KEPT, RawFile
 from maintainer.store.tables import SQL_TYPES
 
 FUTURE = timedelta(hours=1)  # how far ahead of now an event may be: clocks differ
 EARLIEST = "1900-01-01"  # before it lie mistakes, and times that Python cannot hold
-KEPT = 4000  # characters kept of a quarantined row
 _LABELLED = "_label is not null and _label_problem is null and _misplaced is null as _labelled"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from maintainer.store.batch import Batch, Ingested
 from maintainer.store.database import Database
 from maintainer.store.intake import ingest_labels, ingest_samples
-from maintainer.store.reading import raw_file
+from maintainer.store.reading import columns_of
 
 
 def holds_samples(database: Database, batch: Batch) -> bool:
@@ -18,7 +18,7 @@ def holds_samples(database: Database, batch: Batch) -> bool:
     features = {column.name for column in schema.features}
     known = features | {schema.label, "id", "label", "time"} | {n for n in (schema.id, schema.time) if n}
     with database.reading() as db:
-        return bool(features & raw_file(db, batch.file, frozenset(known)).columns.keys())
+        return bool(features & columns_of(db, batch.file, frozenset(known)))
 
 
 def ingest(database: Database, batch: Batch) -> Ingested:

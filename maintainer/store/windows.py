@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maintainer.domain.sample import GOLDEN, Part, Schema, Split, Window
 from maintainer.store.batch import utc
-from maintainer.store.database import Database, literal, quoted
+from maintainer.store.database import Database, literal, parquet, quoted
 from maintainer.store.tables import newest_labels, table
 
 
@@ -182,7 +182,7 @@ class Reader:
         with self.database.writing() as db:
             db.execute(
                 f"insert into {table(self.schema.model, 'prediction')} select _key, {literal(version)}, value "
-                f"from read_parquet({literal(str(path))})"
+                f"from {parquet(path)}"
             )
 
     def answered(self, window: Window, version: str, at_most: int) -> Answered:

@@ -151,7 +151,7 @@ async def labels(model: str, name: Name, request: Request, held: Held) -> dict[s
 async def predictions(model: str, name: Name, request: Request, held: Held) -> dict[str, Any]:
     """Return what the champion answers to the rows of a file; nothing is stored."""
     held.context.policy(model)
-    with intake.upload(held.context, "_predict", name) as path:  # a folder that no model can have
+    with intake.upload(held.context, intake.PREDICTIONS, name) as path:
         await _receive(request.stream(), path)
         try:
             return await to_thread.run_sync(held.predict, model, path)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from maintainer.errors import PolicyError
 from maintainer.policies import load
+from maintainer.store import reading
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNK = random.Random(3).randbytes(20_000)
@@ -197,6 +200,54 @@ def test_junk_between_good_lines_is_set_aside_line_by_line(world: Any) -> None:
     assert "not a JSON object: {not json" in [reason for _, _, reason in world.refused()]
 
 
+def test_a_lone_quote_costs_its_own_line_and_no_other(world: Any) -> None:
+    lines = world.csv(world.rows(300)).splitlines(keepends=True)
+    lines[101] = lines[101].replace(b",mon,", b',"mon,')
+    done = world.sent(b"".join(lines), "a.csv")
+    assert (done["rows"], done["stored"], done["quarantined"]) == (300, 299, 1)
+    assert world.refused() == [(102, "sample", "its quote is not closed")]
+    assert world.sql("select content from quarantine") == [(lines[101].decode(),)]
+
+
+def test_a_line_that_is_far_too_long_is_counted_and_set_aside(world: Any) -> None:
+    lines = world.csv(world.rows(4)).splitlines(keepends=True)
+    done = world.sent(b"".join([*lines[:2], b"x" * 40_000_000 + b"\n", *lines[2:]]), "a.csv")
+    assert (done["rows"], done["stored"], done["quarantined"]) == (5, 4, 1)
+    assert world.refused() == [(3, "sample", "the line is longer than 2000000 bytes")]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_line_ends_of_two_kinds_in_one_file_are_read(world: Any, form: str) -> None:
+    lines = getattr(world, form)(world.rows(6)).splitlines(keepends=True)
+    mixed = [line.replace(b"\n", b"\r\n") if number % 2 else line for number, line in enumerate(lines)]
+    done = world.sent(b"".join(mixed), f"a.{form}")
+    assert (done["rows"], done["stored"], done["labels"]) == (6, 6, 6)
+
+
+def test_a_file_of_which_a_line_is_lost_is_refused_whole(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "REJECTS", reading.NO_REJECTS)
+    answer = world.send(world.csv(world.rows(4)) + b"too,few\n", "a.csv")
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "a.csv is not readable as csv: 4 of its 5 records were found"
+    assert (world.samples(), world.refused()) == ([], [])
+    monkeypatch.undo()
+
+
+def test_broken_lines_of_a_file_of_labels_are_set_aside_as_labels(world: Any) -> None:
+    done = world.sent(b'id,label\ns0,up\ns1,"up\ns2\n', "a.csv", "labels")
+    assert (done["labels"], done["quarantined"]) == (1, 2)
+    assert [kind for _, kind, _ in world.refused()] == ["label", "label"]
+
+
+def test_text_that_is_not_utf_8_in_a_parquet_file_is_told(world: Any, tmp_path: Path) -> None:
+    given = pa.array([b"mon", b"\xff\xfe"], pa.binary())
+    day = pa.Array.from_buffers(pa.string(), len(given), given.buffers())
+    pq.write_table(pa.table({"id": ["a", "b"], "at": [NOW, NOW], "day": day}), tmp_path / "a.parquet")
+    said = world.send((tmp_path / "a.parquet").read_bytes(), "a.parquet").json()["error"]
+    assert said.startswith("a.parquet is not readable as parquet: ")
+    assert said.endswith('"a.parquet": value "\\xFF\\xFE" is not valid UTF8!')
+
+
 def test_a_csv_cut_in_the_middle_of_a_row_waits_then_gives_its_whole_rows(world: Any) -> None:
     whole = world.csv(world.rows(10))
     cut = whole[: whole.rindex(b",mon")]
@@ -214,7 +265,7 @@ def test_a_jsonl_cut_in_the_middle_of_a_row_waits_then_gives_its_whole_rows(worl
     assert world.operations.tick() == []
     world.drop("a.jsonl", whole[:-20], age=90)
     assert world.operations.tick() == ["small: a.jsonl: 9 stored, 0 duplicate, 1 quarantined, 9 labels"]
-    assert world.refused()[0][2].startswith("not a JSON object: ")
+    assert world.refused() == [(10, "sample", "the file ends in the middle of this line")]
 
 
 def test_a_parquet_cut_in_the_middle_waits_then_is_refused_whole(world: Any, tmp_path: Path) -> None:

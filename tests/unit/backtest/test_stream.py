@@ -100,3 +100,10 @@ def test_a_file_of_a_header_alone_is_refused_in_words(tmp_path):
     (tmp_path / "d.csv").write_text("x,t,y\n")
     with pytest.raises(InputError, match=r"d.csv has no labelled samples"):
         Stream(tmp_path / "d.csv", SCHEMA)
+
+
+def test_the_folder_of_a_parquet_file_adds_no_column(tmp_path):
+    folder = tmp_path / "x=7"
+    folder.mkdir()
+    steps = Stream(written(folder, table(3)), SCHEMA).steps(START, timedelta(hours=3))
+    assert [step.table["x"].to_pylist() for step in steps] == [[0.0, 1.0, 2.0]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from maintainer.errors import RefusedError, StoreError
-from maintainer.ingest.inbox import DOUBT_SECONDS, SETTLE_SECONDS, Dropped, inbox_below, put_away, scan
+from maintainer.ingest.inbox import DOUBT_SECONDS, SETTLE_SECONDS, Dropped, inbox_below, put_away, remarks, scan
 
 WALL = 1_000_000.0
 
@@ -16,6 +16,10 @@ def drop(folder: Path, name: str, content: bytes = b"id,x\na,1\n", age: float = 
     path.write_bytes(content)
     os.utime(path, (WALL - age, WALL - age))
     return path
+
+
+def left_for(path: Path, seconds: float) -> Dropped:
+    return Dropped(path, seconds, (0, 0, 0))
 
 
 def names(folder: Path) -> list[str]:
@@ -45,35 +49,49 @@ def test_links_folders_and_pipes_are_left_alone(tmp_path: Path) -> None:
     assert names(inbox) == []
 
 
+def test_what_is_not_taken_in_is_said_with_the_reason(tmp_path: Path) -> None:
+    drop(tmp_path, "good.csv")
+    drop(tmp_path, ".hidden.csv")
+    drop(tmp_path, "ahead.csv", age=-100)
+    (tmp_path / "done").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "good.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert remarks(tmp_path, WALL) == [
+        "ahead.csv says it was changed in the future: taken in once it stays the same",
+        "link.csv is a link and not taken in; wanted a file",
+        "pipe.csv is a pipe, socket or device and not taken in; wanted a file",
+    ]
+
+
 def test_an_inbox_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     assert scan(tmp_path / "none", WALL) == []
 
 
 def test_a_file_that_still_changes_waits(tmp_path: Path) -> None:
     path = drop(tmp_path, "a.csv")
-    assert not Dropped(path, SETTLE_SECONDS - 0.1).settled
-    assert Dropped(path, SETTLE_SECONDS).settled
+    assert not left_for(path, SETTLE_SECONDS - 0.1).settled
+    assert left_for(path, SETTLE_SECONDS).settled
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.csv", b"id,x\na,1"), ("a.jsonl", b'{"id": "a'), ("a.csv", b"")])
 def test_text_that_does_not_end_in_a_line_end_waits_longer(tmp_path: Path, name: str, content: bytes) -> None:
     path = drop(tmp_path, name, content)
-    assert not Dropped(path, DOUBT_SECONDS - 0.1).settled
-    assert Dropped(path, DOUBT_SECONDS).settled
+    assert not left_for(path, DOUBT_SECONDS - 0.1).settled
+    assert left_for(path, DOUBT_SECONDS).settled
 
 
 def test_a_parquet_file_needs_no_line_end(tmp_path: Path) -> None:
-    assert Dropped(drop(tmp_path, "a.parquet", b"PAR1"), SETTLE_SECONDS).settled
+    assert left_for(drop(tmp_path, "a.parquet", b"PAR1"), SETTLE_SECONDS).settled
 
 
 def test_a_failure_to_read_a_young_file_may_be_its_writers(tmp_path: Path) -> None:
     path = drop(tmp_path, "a.parquet")
-    assert Dropped(path, DOUBT_SECONDS - 0.1).doubtful
-    assert not Dropped(path, DOUBT_SECONDS).doubtful
+    assert left_for(path, DOUBT_SECONDS - 0.1).doubtful
+    assert not left_for(path, DOUBT_SECONDS).doubtful
 
 
 def test_a_file_that_is_gone_again_is_not_settled(tmp_path: Path) -> None:
-    assert not Dropped(tmp_path / "gone.csv", SETTLE_SECONDS).settled
+    assert not left_for(tmp_path / "gone.csv", SETTLE_SECONDS).settled
 
 
 @pytest.mark.parametrize("path", ["../elsewhere", "inbox/../../elsewhere", "/etc"])

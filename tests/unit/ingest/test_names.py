@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 
 from maintainer.errors import InputError
-from maintainer.ingest.names import ANY, LABELS, SAMPLES, Kept, Sent, kept, later, sent, set_aside_name, spool_name
+from maintainer.ingest.names import (
+    ANY,
+    LABELS,
+    SAMPLES,
+    Kept,
+    Sent,
+    kept,
+    later,
+    readable,
+    sent,
+    set_aside_name,
+    short,
+    spool_name,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -64,6 +77,25 @@ def test_names_sort_by_arrival_and_later_is_a_microsecond_later() -> None:
     assert found is not None
     assert found.arrived == NOW + timedelta(microseconds=1)
     assert later(Path("odd")) == Path("odd~")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "ä" * 98 + ".csv", "x" * 200])
+def test_a_name_that_can_be_kept_stays_as_it_is(name: str) -> None:
+    assert short(name) == name
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".csv", "ä" * 125 + ".csv", "a." + "b" * 253, "\udce9" * 240 + ".csv"])
+def test_a_name_that_is_too_long_is_cut_and_still_unlike_others_cut_like_it(name: str) -> None:
+    given = short(name)
+    assert given == short(name) != short("b" + name[1:]) != short(name[:-5] + "z" + name[-4:])
+    assert len(Kept(NOW, SAMPLES, "parquet", given).file_name.encode()) <= 255
+    assert len(set_aside_name(NOW, name).encode()) <= 255
+    assert given.endswith(".csv") == name.endswith(".csv")
+
+
+def test_bytes_that_are_no_text_are_said_in_a_name() -> None:
+    assert readable("caf\udce9.csv") == r"caf\xe9.csv"
+    assert readable("näme.csv") == "näme.csv"
 
 
 def test_what_is_set_aside_is_named_by_its_time() -> None:

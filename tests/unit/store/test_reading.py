@@ -25,9 +25,14 @@ def db(tmp_path: Path) -> Iterator[Connection]:
 
 def read(db: Connection, path: Path, content: bytes) -> list[tuple[object, ...]]:
     path.write_bytes(content)
-    raw = raw_file(db, Source(path, format_of(path), path.name), KNOWN)
-    names = ", ".join(f'"{name}"' for name in sorted(KNOWN & raw.columns.keys()))
-    return db.execute(f"select {names} from ({raw.relation}) where _broken is null order by _row").fetchall()
+    with raw_file(db, Source(path, format_of(path), path.name), KNOWN) as raw:
+        names = ", ".join(f'"{name}"' for name in sorted(KNOWN & raw.columns.keys()))
+        return db.execute(f"select {names} from ({raw.relation}) where _broken is null order by _row").fetchall()
+
+
+def read_columns(db: Connection, source: Source) -> dict[str, str]:
+    with raw_file(db, source, KNOWN) as raw:
+        return raw.columns
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,16 @@ def test_a_quoted_field_may_hold_marks_and_line_ends(db: Connection, tmp_path: P
     assert read(db, tmp_path / "a.csv", b'id,day\na,"m,o\nn"\n"b ""b""",tue\n') == [("m,o\nn", "a"), ("tue", 'b "b"')]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_path_of_a_file_adds_no_column_and_means_no_other_file(db: Connection, tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "day=tue"
+    folder.mkdir()
+    for name, day in ((f"a1.{form}", "wrong"), (f"a.{form}", "wrong"), (f"a[1]*?.{form}", "mon")):
+        query = f"select 'a' as id, '{day}' as day"
+        db.execute(f"copy ({query}) to '{folder / name}' (format {form})")
+    assert read(db, folder / name, (folder / name).read_bytes()) == [("mon", "a")]
+
+
 def test_a_key_that_first_comes_after_a_thousand_lines_is_read_all_the_same(db: Connection, tmp_path: Path) -> None:
     lines = [f'{{"id": "{i}"}}' for i in range(5000)] + ['{"id": "last", "x": 3}']
     assert read(db, tmp_path / "a.jsonl", "\n".join(lines).encode())[-1] == ("last", "3")
@@ -73,8 +88,8 @@ def test_a_key_that_first_comes_after_a_thousand_lines_is_read_all_the_same(db: 
 def test_names_that_need_quoting_are_read_from_json(db: Connection, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"od\\"d . name": 1}\n')
-    raw = raw_file(db, Source(path, "jsonl", path.name), frozenset({'od"d . name'}))
-    assert db.execute(f'select "od""d . name" from ({raw.relation})').fetchall() == [("1",)]
+    with raw_file(db, Source(path, "jsonl", path.name), frozenset({'od"d . name'})) as raw:
+        assert db.execute(f'select "od""d . name" from ({raw.relation})').fetchall() == [("1",)]
 
 
 def test_a_key_of_json_is_no_pattern(db: Connection, tmp_path: Path) -> None:
@@ -126,7 +141,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
 
 def test_a_file_that_is_not_there_is_said(db: Connection, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sent.csv: no such file"):
-        raw_file(db, Source(tmp_path / "a.csv", "csv", "sent.csv"), KNOWN)
+        read_columns(db, Source(tmp_path / "a.csv", "csv", "sent.csv"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -135,4 +150,4 @@ def test_a_file_that_may_not_be_read_is_said(db: Connection, tmp_path: Path) -> 
     path.write_text("id,x\n")
     path.chmod(0)
     with pytest.raises(InputError, match=r"a.csv is not readable as csv"):
-        raw_file(db, Source(path, "csv", path.name), KNOWN)
+        read_columns(db, Source(path, "csv", path.name))
