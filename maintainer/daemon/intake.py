@@ -18,7 +18,6 @@ from maintainer.store import artifacts
 from maintainer.store.batch import Batch, Ingested
 from maintainer.store.intake import ingest_labels, ingest_samples
 from maintainer.store.mark import mark_of
-from maintainer.store.quarantine import quarantine_file
 from maintainer.store.reading import format_of
 from maintainer.store.taking import ingest
 
@@ -164,6 +163,7 @@ def take_again(context: Context, policy: Policy, path: Path) -> str:
     """Take in a file of done/ again, as of the time it arrived; return in a sentence what became of it.
 
     Raises:
+        InputError: it cannot be read, or fits no policy any more.
         StoreError: the store does not answer.
     """
     kept = names.kept(path)
@@ -171,15 +171,7 @@ def take_again(context: Context, policy: Policy, path: Path) -> str:
         return sentence(path.name, ingest(context.database, batch_of(context, policy, path, path.name)))
     batch = batch_of(context, policy, path, kept.name, kept.format)
     then = replace(batch, now=kept.arrived, champion=_champion_at(context, policy.model, kept.arrived))
-    return _taken_again(context, then, kept.what)
-
-
-def _taken_again(context: Context, batch: Batch, what: str) -> str:
-    try:
-        return sentence(batch.path.name, TAKERS.get(what, ingest)(context.database, batch))
-    except InputError as error:  # of a policy that has other columns now: dealt with, and kept with its reason
-        quarantine_file(context.database, batch, str(error))
-        return f"{batch.path} was not taken in: {error}"
+    return sentence(path.name, TAKERS.get(kept.what, ingest)(context.database, then))
 
 
 def _champion_at(context: Context, model: str, moment: datetime) -> str | None:

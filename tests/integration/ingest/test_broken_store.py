@@ -97,17 +97,17 @@ def test_a_database_that_was_lost_is_told_and_rebuilt(world: Any, later: bool) -
     assert repair(world.operations) == ["nothing to repair"]
 
 
-def test_files_that_a_rebuild_cannot_take_in_are_told_once(make_world: Callable[..., Any]) -> None:
+def test_a_file_that_a_rebuild_cannot_take_in_is_told_until_it_is_moved_away(make_world: Callable[..., Any]) -> None:
     world = make_world()
     world.sent(world.csv(world.rows(5)), "a.csv")
-    stray = world.state / "inbox" / "nobody" / "done"  # of a model without a policy
-    stray.mkdir(parents=True)
-    (stray / "20260101T000000000000.any.csv-a.csv").write_bytes(world.csv(world.rows(5)))
     policy = world.home / "policies" / "small.yaml"
     policy.write_text(policy.read_text().replace("    x: {", "    z: {").replace("    day: {", "    noon: {"))
     lose(world)
     said = repair(world.operations)
     assert any("has none of the features" in sentence for sentence in said), said
+    assert told(world)[0] == "wrong"
+    next((world.state / "inbox" / "small" / "done").iterdir()).unlink()
+    repair(world.operations)
     assert (told(world)[0], repair(world.operations)) == ("ok", ["nothing to repair"])
 
 

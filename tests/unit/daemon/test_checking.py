@@ -116,7 +116,7 @@ def begun(world: World) -> World:
 @pytest.mark.parametrize("number", [1e200, -1e200, 1e151])
 def test_an_answer_too_large_to_be_squared_is_set_aside(begun: World, column: str, number: float) -> None:
     row = {"id": "a", "y": 1.0, "prediction": 1.0} | {column: number}
-    assert begun.take_in(row) in [(1, 0, 1), (0, 0, 1)]
+    assert begun.take_in(row) == ((1, 0, 1) if column == "y" else (0, 1, 1))  # a label is kept beside a bad answer
     assert begun.take_in({"id": "b", "y": 1e150, "prediction": -1e150}) == (1, 1, 0)
 
 

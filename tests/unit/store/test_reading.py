@@ -96,9 +96,10 @@ def test_a_key_of_json_is_no_pattern(db: Connection, tmp_path: Path) -> None:
     names = ["*", "a/b", "a~1b", "$.x", "[0]", "x", "-", "0"]
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({name: f"of {name}" for name in names} | {"label": "leak"}) + "\n")
-    raw = raw_file(db, Source(path, "jsonl", path.name), frozenset(names))
     columns = ", ".join(quoted(name) for name in names)
-    assert db.execute(f"select {columns} from ({raw.relation})").fetchall() == [tuple(f"of {name}" for name in names)]
+    with raw_file(db, Source(path, "jsonl", path.name), frozenset(names)) as raw:
+        found = db.execute(f"select {columns} from ({raw.relation})").fetchall()
+    assert found == [tuple(f"of {name}" for name in names)]
 
 
 @pytest.mark.parametrize(
