@@ -29,11 +29,17 @@ class DriftScore:
     score: float
     threshold: float
     histogram: Histogram | None = None
+    floor: float = 0.0  # what two windows of one distribution and of these sizes hardly ever score
+
+    @property
+    def limit(self) -> float:
+        """Return what the score must pass to be drift: the threshold, and more where chance alone passes that."""
+        return max(self.threshold, self.floor * (1.0 + 1e-9))  # the floor is computed by another way than the score
 
     @property
     def drifted(self) -> bool:
-        """Return whether the score is past its threshold."""
-        return self.score > self.threshold
+        """Return whether the score is past its limit."""
+        return self.score > self.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,10 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """One column: its score, how many thresholds that is, and how it is spread."""
+    """One column: its score, how many limits that is, and how it is spread."""
 
     score: DriftScore
-    ratio: float  # score / threshold; 1 is the limit
+    ratio: float  # score / limit
     bullet: Markup
     chart: Markup
 
@@ -84,14 +84,14 @@ def headline(view: CheckView) -> str:
 
 
 def ratio(score: DriftScore) -> float:
-    """Return score over threshold; a score that is no number counts as 0."""
+    """Return score over limit; a score that is no number counts as 0."""
     if not isfinite(score.score):
         return 0.0
-    return score.score / score.threshold if score.threshold > 0 else float(score.drifted) * 1e9
+    return score.score / score.limit if score.limit > 0 else float(score.drifted) * 1e9
 
 
 def ranked(scores: tuple[DriftScore, ...]) -> list[DriftScore]:
-    """Return the scores, furthest past its threshold first."""
+    """Return the scores, furthest past its limit first."""
     return sorted(scores, key=lambda score: (-ratio(score), score.column))
 
 
@@ -107,7 +107,7 @@ def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnR
     drawn = Markup("")
     if chart and score.histogram is not None:
         drawn = charts.overlay(score.histogram, score.column, is_ordered(policy, score.column))
-    return ColumnRow(score, ratio(score), charts.bullet(score.score, score.threshold), drawn)
+    return ColumnRow(score, ratio(score), charts.bullet(score.score, score.limit), drawn)
 
 
 def metric_row(metric: Metric, baseline: float | None) -> MetricRow:

@@ -90,6 +90,17 @@ def test_the_answers_drift_is_evidence_of_its_own_and_no_part_of_the_share():
     assert "drift.missing.prediction" not in evidence.values
 
 
+def test_a_score_that_chance_may_reach_is_no_drift():
+    scores = (
+        DriftScore("a", "value", "psi", 0.3, 0.1, floor=0.4),
+        DriftScore("b", "value", "psi", 0.3, 0.1, floor=0.2),
+    )
+    evidence = assemble(policy(), seen(), DriftReply(scores=scores), Measured())
+    assert [s.drifted for s in scores] == [False, True]
+    assert [s.limit for s in scores] == pytest.approx([0.4, 0.2])
+    assert (evidence.values["drift.share"], evidence.values["drift.score.a"]) == (0.5, 0.3)
+
+
 def test_a_score_on_the_threshold_is_not_past_it():
     assert assemble(policy(), seen(), reply(("a", "value", 0.1)), Measured()).values["drift.share"] == 0.0
 

@@ -152,6 +152,16 @@ def test_the_sample_and_its_bound_are_told_only_when_one_was_drawn(views: Simple
     assert "Dvoretzky" not in render_check(whole)
 
 
+def test_a_score_that_chance_may_reach_is_shown_with_its_floor_and_ranks_by_it(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    scores = (replace(views.score("price", 0.3), floor=0.4), views.score("demand", 0.11))
+    said = reader(render_check(views.check(scores))).text
+    assert "1 of 2 columns drifted" in said
+    assert "psi 0.3, threshold 0.1, floor 0.4" in said
+    assert said.index("demand psi 0.11") < said.index("price psi 0.3")
+
+
 def test_a_check_that_saw_nothing_still_has_a_page(views: SimpleNamespace, reader: Reader) -> None:
     view = views.check()
     empty = replace(view.evidence, scores=(), metrics=(), values={}, notes=())
