@@ -68,6 +68,7 @@ class Evidence:
     notes: tuple[str, ...] = ()  # what could not be measured, and why
     sample_rows: int | None = None  # rows of the uniform sample where one was drawn
     sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound at 95 %
+    unlearned: Window | None = None  # where quality was measured
 
 
 class TriggerMode(StrEnum):

@@ -46,6 +46,7 @@ class Measured:
 
     metrics: tuple[Metric, ...] = ()
     notes: tuple[str, ...] = ()
+    window: Window | None = None  # of those samples
 
 
 def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
@@ -89,6 +90,7 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         notes=(*_drift_notes(policy, seen, scores), *measured.notes),
         sample_rows=seen.sample_rows,
         sample_error=sample_error(seen.sample_rows) if seen.sample_rows else None,
+        unlearned=measured.window,
     )
 
 
@@ -164,7 +166,9 @@ def _drift_notes(policy: Policy, seen: Seen, scores: tuple[DriftScore, ...]) -> 
     least = policy.checks.window.min_samples
     if not scores:
         if seen.current_rows < least:
-            return [f"drift not measured: {seen.current_rows} rows in the window, {least} wanted (min_samples)"]
+            cut = seen.current.start == seen.reference.end
+            where = "since the champion's reference ended" if cut else "in the window"
+            return [f"drift not measured: {seen.current_rows} samples {where}, {least} wanted (min_samples)"]
         return ["drift not measured: no column is there in both windows"]
     if seen.sample_rows is None:
         return []

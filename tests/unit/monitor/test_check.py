@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import log, sqrt
 
@@ -110,6 +111,13 @@ def test_a_sample_brings_its_bound_and_says_so():
     assert evidence.sample_error == pytest.approx(sqrt(log(40) / 40_000))
     assert sample_error(20_000) == pytest.approx(0.0096, abs=1e-4)
     assert any("20000 of 1000000" in note for note in evidence.notes)
+
+
+def test_the_note_of_a_check_soon_after_a_promotion_says_from_when_samples_count():
+    after = seen(3)
+    after = replace(after, reference=Window(WINDOW.start - timedelta(days=9), WINDOW.start))
+    note = assemble(policy(), after, None, Measured()).notes[0]
+    assert note == "drift not measured: 3 samples since the champion's reference ended, 500 wanted (min_samples)"
 
 
 def test_facts_counted_elsewhere_and_quality_are_evidence_too():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from maintainer.domain.evidence import Decision, Histogram
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.run import Kind, Phase, Verdict, replay
+from maintainer.domain.sample import Window
 from maintainer.report.backtest import passes, render_backtest
 from maintainer.report.check import render_check
 from maintainer.report.run import budget_limit, render_run, stretches
@@ -150,6 +152,14 @@ def test_the_sample_and_its_bound_are_told_only_when_one_was_drawn(views: Simple
     )
     whole = replace(view, evidence=replace(view.evidence, sample_rows=None, sample_error=None))
     assert "Dvoretzky" not in render_check(whole)
+
+
+def test_a_check_says_from_when_to_when_it_compared_and_measured(views: SimpleNamespace, reader: Reader) -> None:
+    view = views.check()
+    span = Window(views.NOW - timedelta(days=3), views.NOW)
+    said = reader(render_check(replace(view, evidence=replace(view.evidence, unlearned=span)))).text
+    assert "current 2026-11-14 11:00 UTC 2026-11-21 11:00 UTC 7 d 20,123" in said
+    assert "quality 2026-11-18 11:00 UTC 2026-11-21 11:00 UTC 3 d 4,218" in said
 
 
 def test_a_score_that_chance_may_reach_is_shown_with_its_floor_and_ranks_by_it(
