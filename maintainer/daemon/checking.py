@@ -159,12 +159,11 @@ def _fill_answers(subject: Subject, window: Window) -> None:
 
 
 def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
-    cuts, reference = _reference_profile(subject)
+    cuts, reference, sample_rows = _reference_profile(subject)
     with subject.context.database.reading() as db:
         drawn = _sampled(db, subject, subject.current)
         current = profile(db, drawn.relation_sql, [], _columns(subject), cuts)
-    if drawn.kept < drawn.rows:
-        seen = replace(seen, sample_rows=drawn.kept)
+    seen = replace(seen, sample_rows=_kept(drawn), reference_sample_rows=sample_rows)
     request = requests(subject.policy, seen, reference, current)
     if request is None:
         return seen, None
@@ -178,7 +177,7 @@ def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:
 
 
 def _reference_profile(subject: Subject) -> Profiled:
-    """Return the reference's cuts and counts; computed once for a champion and a policy."""
+    """Return the reference's cuts, counts and sample; computed once for a champion and a policy."""
     key = (subject.policy.model, subject.champion.version, policy_hash(subject.policy))
     known = subject.context.profiles.get(key)
     if known is None:
@@ -186,11 +185,16 @@ def _reference_profile(subject: Subject) -> Profiled:
         with subject.context.database.reading() as db:
             drawn = _sampled(db, subject, subject.reference)
             cuts = dict(edges(db, drawn.relation_sql, [], columns))
-            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts))
+            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts), _kept(drawn))
         for stale in [k for k in subject.context.profiles if k[0] == key[0]]:
             del subject.context.profiles[stale]
         subject.context.profiles[key] = known
     return known
+
+
+def _kept(drawn: Sampled) -> int | None:
+    """Return the rows of a sample; None where the window was read whole."""
+    return drawn.kept if drawn.kept < drawn.rows else None
 
 
 def _columns(subject: Subject) -> tuple[Column, ...]:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS, BUSY_SECONDS = 10.0, 3600.0  # how often a long statement is said to be alive, and for how long
 
 Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
-Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
+Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts], int | None]  # cuts, counts, rows of the sample
 
 
 @dataclass

@@ -66,8 +66,10 @@ class Evidence:
     scores: tuple[DriftScore, ...] = ()
     metrics: tuple[Metric, ...] = ()
     notes: tuple[str, ...] = ()  # what could not be measured, and why
-    sample_rows: int | None = None  # rows of the uniform sample where one was drawn
-    sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound at 95 %
+    sample_rows: int | None = None  # rows of the uniform sample of the current window where one was drawn
+    sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound, at 95 % for all columns and both windows
+    reference_sample_rows: int | None = None
+    reference_sample_error: float | None = None
     unlearned: Window | None = None  # where quality was measured
 
 

@@ -147,8 +147,8 @@ def test_the_champions_own_figure_stands_beside_the_one_of_now(views: SimpleName
 def test_the_sample_and_its_bound_are_told_only_when_one_was_drawn(views: SimpleNamespace, reader: Reader) -> None:
     view = views.check()
     assert (
-        "20,000 rows: at 95 % confidence no distribution function is off by more than 0.0136"
-        in reader(render_check(view)).text
+        "20,000 rows of the current window: at 95 % confidence, over all columns and both windows, no distribution "
+        "function is off by more than 0.0136" in reader(render_check(view)).text
     )
     whole = replace(view, evidence=replace(view.evidence, sample_rows=None, sample_error=None))
     assert "Dvoretzky" not in render_check(whole)
