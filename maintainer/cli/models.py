@@ -131,12 +131,15 @@ def check(
 
 
 def _tell_check(found: dict[str, Any]) -> None:
+    from maintainer.domain.evidence import DriftScore
+
     print(f"{found['check']}: {found['decision']['reason']}")
-    for score in sorted(found["evidence"]["scores"], key=lambda s: s["threshold"] - s["score"])[:20]:
-        mark = "drifted" if score["score"] > score["threshold"] else "ok"
-        kind = "" if score["kind"] == "value" else f" ({score['kind']})"
-        limit = f"{score['score']:8.4f} of {score['threshold']:g}"
-        print(f"  {score['column'] + kind:24} {score['method']:14} {limit}  {mark}")
+    scores = [DriftScore(**score) for score in found["evidence"]["scores"]]
+    for score in sorted(scores, key=lambda score: score.limit - score.score)[:20]:
+        mark = "drifted" if score.drifted else "ok"
+        kind = "" if score.kind == "value" else f" ({score.kind})"
+        limit = f"{score.score:8.4f} of {score.limit:.4g}"
+        print(f"  {score.column + kind:24} {score.method:14} {limit}  {mark}")
     for metric in found["evidence"]["metrics"]:
         print(f"  {metric['name']:24} {metric['value']:.4f} on {metric['n']} labelled samples")
     for remark in found["notes"]:

@@ -64,19 +64,32 @@ class Subject:
     now: datetime
 
     @property
-    def current(self) -> Window:
-        """Return the window that is looked at."""
+    def window(self) -> Window:
+        """Return the window that is looked at: what is in it is counted."""
         return Window.before(self.now, self.policy.checks.window.last)
 
     @property
     def reference(self) -> Window:
-        """Return the window that the champion was trained and held out on."""
+        """Return the span of the samples that the champion was trained and held out on."""
         return Window(self.champion.trained.start, self.champion.held_out.end)
+
+    @property
+    def current(self) -> Window:
+        """Return the part of the window after the reference, which it is compared with."""
+        return self._since(self.champion.held_out.end)
+
+    @property
+    def unlearned(self) -> Window:
+        """Return the part of the window that the champion has not learned from, where its quality is measured."""
+        return self._since(self.champion.trained.end)
 
     @property
     def version_dir(self) -> Path:
         """Return where the champion lies."""
         return self.context.model_dir(self.policy.model) / "versions" / self.champion.version
+
+    def _since(self, moment: datetime) -> Window:
+        return Window(min(max(self.window.start, moment), self.window.end), self.window.end)
 
 
 def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
@@ -104,27 +117,27 @@ def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
 def gather(subject: Subject) -> Evidence:
     """Measure everything that the policy's triggers may look at."""
     reader, policy = subject.reader, subject.policy
-    counts = reader.counts(subject.current)
     seen = Seen(
         version=subject.champion.version,
         at=subject.now,
         reference=subject.reference,
         current=subject.current,
         reference_rows=reader.counts(subject.reference).samples,
-        current_rows=counts.samples,
+        current_rows=reader.counts(subject.current).samples,
         facts=_counted(subject),
     )
+    if reader.counts(subject.unlearned).samples >= _least_labels(policy):
+        _fill_answers(subject, subject.unlearned)
     reply = None
-    if counts.samples >= policy.checks.window.min_samples:
-        for window in (subject.reference, subject.current):
-            _fill_answers(subject, window)
+    if seen.current_rows >= policy.checks.window.min_samples:
+        _fill_answers(subject, subject.reference)
         seen, reply = _compare(subject, seen)
     return assemble(policy, seen, reply, _quality(subject))
 
 
 def _counted(subject: Subject) -> dict[str, float]:
     reader, control = subject.reader, subject.context.control
-    counts = reader.counts(subject.current)
+    counts = reader.counts(subject.window)
     former = control.runs(subject.policy.model, limit=1)
     last = former[0] if former else None
     total = counts.samples + counts.quarantined
@@ -154,12 +167,11 @@ def _fill_answers(subject: Subject, window: Window) -> None:
 
 
 def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
-    cuts, reference = _reference_profile(subject)
+    cuts, reference, sample_rows = _reference_profile(subject)
     with subject.context.database.reading() as db:
         drawn = _sampled(db, subject, subject.current)
         current = profile(db, drawn.relation_sql, [], _columns(subject), cuts)
-    if drawn.kept < drawn.rows:
-        seen = replace(seen, sample_rows=drawn.kept)
+    seen = replace(seen, sample_rows=_kept(drawn), reference_sample_rows=sample_rows)
     request = requests(subject.policy, seen, reference, current)
     if request is None:
         return seen, None
@@ -173,7 +185,7 @@ def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:
 
 
 def _reference_profile(subject: Subject) -> Profiled:
-    """Return the reference's cuts and counts; computed once for a champion and a policy."""
+    """Return the reference's cuts, counts and sample; computed once for a champion and a policy."""
     key = (subject.policy.model, subject.champion.version, policy_hash(subject.policy))
     known = subject.context.profiles.get(key)
     if known is None:
@@ -181,11 +193,16 @@ def _reference_profile(subject: Subject) -> Profiled:
         with subject.context.database.reading() as db:
             drawn = _sampled(db, subject, subject.reference)
             cuts = dict(edges(db, drawn.relation_sql, [], columns))
-            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts))
+            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts), _kept(drawn))
         for stale in [k for k in subject.context.profiles if k[0] == key[0]]:
             del subject.context.profiles[stale]
         subject.context.profiles[key] = known
     return known
+
+
+def _kept(drawn: Sampled) -> int | None:
+    """Return the rows of a sample; None where the window was read whole."""
+    return drawn.kept if drawn.kept < drawn.rows else None
 
 
 def _columns(subject: Subject) -> tuple[Column, ...]:
@@ -193,18 +210,20 @@ def _columns(subject: Subject) -> tuple[Column, ...]:
     return (*schema.features, Column(schema.prediction, schema.answer_kind))
 
 
+def _least_labels(policy: Policy) -> int:
+    """Return how many answered samples with a label it takes to measure quality."""
+    return min(policy.checks.window.min_samples, policy.run.needs.labels)
+
+
 def _quality(subject: Subject) -> Measured:
     """Measure the champion on labelled samples of the window that it has not learned from."""
-    policy, current = subject.policy, subject.current
-    start = min(max(current.start, subject.champion.trained.end), current.end)
-    most = policy.checks.window.max_samples
-    answered = subject.reader.answered(Window(start, current.end), subject.champion.version, most)
-    least = min(policy.checks.window.min_samples, policy.run.needs.labels)
+    policy, span = subject.policy, subject.unlearned
+    answered = subject.reader.answered(span, subject.champion.version, policy.checks.window.max_samples)
+    least = _least_labels(policy)
     if answered.labels.size < least:
-        return Measured(
-            notes=(f"quality not measured: {answered.labels.size} answered samples have a label, {least} wanted",)
-        )
-    return quality(policy, answered.labels, answered.answers)
+        note = f"quality not measured: {answered.labels.size} answered samples have a label, {least} wanted"
+        return Measured(notes=(note,), window=span)
+    return replace(quality(policy, answered.labels, answered.answers), window=span)
 
 
 def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
@@ -255,7 +274,7 @@ def _seen(record: CheckRecord) -> Evidence:
 def _facts(subject: Subject) -> RunFacts:
     runs = subject.context.control.runs(subject.policy.model)
     return RunFacts(
-        labels_available=subject.reader.counts(subject.current).labelled,
+        labels_available=subject.reader.counts(subject.window).labelled,
         run_starts=tuple(run.created_at for run in runs if run.champion is not None),
         running=bool(subject.context.control.open_runs(subject.policy.model)),
     )

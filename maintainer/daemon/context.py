@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SAID_AT_MOST = 1000
 
 Marks = frozenset[tuple[str, int, int, int]]  # name, inode, size and time of change of each policy file
-Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts]]  # a reference's cuts and counts
+Profiled = tuple[dict[str, tuple[float, ...]], dict[str, ColumnCounts], int | None]  # cuts, counts, rows of the sample
 
 
 @dataclass

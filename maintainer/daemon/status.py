@@ -7,16 +7,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from maintainer.daemon.doctor import forgotten
 from maintainer.daemon.inboxes import notes, source_problems
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
+from maintainer.domain.evidence import DriftScore
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.errors import MaintainerError, NotFoundError
 from maintainer.store.control import CheckRecord, RunRecord
 from maintainer.store.results import find_result
 from maintainer.store.windows import Reader
+
+SCORES = TypeAdapter(list[DriftScore])
 
 
 def overview(held: Operations) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def of_check_record(record: CheckRecord) -> dict[str, Any]:
         "decision": json.loads(record.decision),
         "findings": json.loads(record.findings),
         "values": evidence["values"],
-        "drifted": sorted({s["column"] for s in evidence["scores"] if s["score"] > s["threshold"]}),
+        "drifted": sorted({score.column for score in SCORES.validate_python(evidence["scores"]) if score.drifted}),
         "notes": evidence["notes"],
     }
 

@@ -29,11 +29,17 @@ class DriftScore:
     score: float
     threshold: float
     histogram: Histogram | None = None
+    floor: float = 0.0  # what two windows of one distribution and of these sizes hardly ever score
+
+    @property
+    def limit(self) -> float:
+        """Return what the score must pass to be drift: the threshold, and more where chance alone passes that."""
+        return max(self.threshold, self.floor * (1.0 + 1e-9))  # the floor is computed by another way than the score
 
     @property
     def drifted(self) -> bool:
-        """Return whether the score is past its threshold."""
-        return self.score > self.threshold
+        """Return whether the score is past its limit."""
+        return self.score > self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,11 @@ class Evidence:
     scores: tuple[DriftScore, ...] = ()
     metrics: tuple[Metric, ...] = ()
     notes: tuple[str, ...] = ()  # what could not be measured, and why
-    sample_rows: int | None = None  # rows of the uniform sample where one was drawn
-    sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound at 95 %
+    sample_rows: int | None = None  # rows of the uniform sample of the current window where one was drawn
+    sample_error: float | None = None  # its Dvoretzky-Kiefer-Wolfowitz bound, at 95 % for all columns and both windows
+    reference_sample_rows: int | None = None
+    reference_sample_error: float | None = None
+    unlearned: Window | None = None  # where quality was measured
 
 
 class TriggerMode(StrEnum):

@@ -10,7 +10,7 @@ import numpy as np
 from maintainer.domain.evidence import Histogram
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind
-from maintainer.monitor.frames import OTHER, Values, aligned, shares_below, spread
+from maintainer.monitor.frames import OTHER, Values, aligned, shares, spread
 
 BINS = 20
 
@@ -19,33 +19,33 @@ def chart(reference: ColumnCounts, current: ColumnCounts) -> Histogram | None:
     """Return the shares of both windows in at most 20 bins or values; None where a window has no values."""
     if not reference.present or not current.present:
         return None
-    if reference.kind is ColumnKind.NUMBER and (reference.edges or current.edges):
+    if reference.kind is ColumnKind.NUMBER and (reference.rest or current.rest):
         return _in_bins(reference, current)
     names, before, now = aligned(reference, current)
     if reference.kind is ColumnKind.NUMBER and len(names) > BINS:
         return _in_bins(reference, current)
-    shares = np.stack([before / before.sum(), now / now.sum()])
-    order = _order(names, shares, reference.kind)
+    parts = np.stack([before / before.sum(), now / now.sum()])
+    order = _order(names, parts, reference.kind)
     if reference.kind is ColumnKind.NUMBER:
         names = [name if name == OTHER else f"{float(name):.12g}" for name in names]
-    return _by_value(names, shares, order)
+    return _by_value(names, parts, order)
 
 
-def _order(names: list[str], shares: Values, kind: ColumnKind) -> list[int]:
+def _order(names: list[str], parts: Values, kind: ColumnKind) -> list[int]:
     """Return the places of the named values: numbers ascend, categories begin with the most frequent."""
     places = [place for place, name in enumerate(names) if name != OTHER]
     if kind is ColumnKind.NUMBER:
         return sorted(places, key=lambda place: float(names[place]))
-    total: list[float] = shares.sum(axis=0).tolist()
+    total: list[float] = parts.sum(axis=0).tolist()
     return sorted(places, key=lambda place: -total[place])
 
 
-def _by_value(names: list[str], shares: Values, order: list[int]) -> Histogram:
+def _by_value(names: list[str], parts: Values, order: list[int]) -> Histogram:
     """Show the first values in order; what is left over is (other)."""
     whole = len(order) == len(names) <= BINS
     shown = order if whole else order[: BINS - 1]
     labels = tuple(names[place] for place in shown)
-    picked = shares[:, shown]
+    picked = parts[:, shown]
     if not whole:
         labels = (*labels, OTHER)
         picked = np.concatenate([picked, np.clip(1.0 - picked.sum(axis=1, keepdims=True), 0.0, 1.0)], axis=1)
@@ -54,13 +54,14 @@ def _by_value(names: list[str], shares: Values, order: list[int]) -> Histogram:
 
 def _in_bins(reference: ColumnCounts, current: ColumnCounts) -> Histogram:
     """Cut the central 99 % of both windows into bins of equal width; the outermost two are open."""
-    ends = [np.interp([0.005, 0.995], shape.ranks, shape.values) for shape in (spread(reference), spread(current))]
+    shapes = [spread(reference), spread(current)]
+    ends = [np.interp([0.005, 0.995], shape.ranks, shape.values) for shape in shapes]
     low, high = float(min(end[0] for end in ends)), float(max(end[1] for end in ends))
     inner: Values = np.linspace(low, high, BINS - 1) if high > low else np.asarray([low])
-    shares = [np.diff(np.concatenate([[0.0], shares_below(c, inner), [1.0]])) for c in (reference, current)]
+    parts = [np.diff(np.concatenate([[0.0], shares(shape, inner), [1.0]])) for shape in shapes]
     names = _edge_names(inner.tolist())
     labels = (f"below {names[0]}", *(f"{start} to {end}" for start, end in pairwise(names)), f"from {names[-1]}")
-    return Histogram(labels, tuple(shares[0].tolist()), tuple(shares[1].tolist()))
+    return Histogram(labels, tuple(parts[0].tolist()), tuple(parts[1].tolist()))
 
 
 def _edge_names(edges: list[float]) -> list[str]:

@@ -37,6 +37,7 @@ class Seen:
     current_rows: int
     sample_rows: int | None = None  # rows of the uniform sample, where the window was too large to be read whole
     facts: Mapping[str, float] = field(default_factory=dict[str, float])  # evidence counted elsewhere: labels.new, …
+    reference_sample_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Measured:
 
     metrics: tuple[Metric, ...] = ()
     notes: tuple[str, ...] = ()
+    window: Window | None = None  # of those samples
 
 
 def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
@@ -75,6 +77,7 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
     """
     answer = policy.task.prediction  # which samples have an answer is no property of the data
     scores = tuple(s for s in reply.scores if s.kind == "value" or s.column != answer) if reply else ()
+    compared = len({score.column for score in scores})
     values = {**seen.facts, **_drift_values(policy, scores)}
     values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
     endless = [name for name, value in values.items() if not isfinite(value)]
@@ -91,17 +94,20 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         metrics=tuple(metric for metric in measured.metrics if isfinite(metric.value)),
         notes=(*_drift_notes(policy, seen, scores), *measured.notes, *_endless_notes(endless)),
         sample_rows=seen.sample_rows,
-        sample_error=sample_error(seen.sample_rows) if seen.sample_rows else None,
+        sample_error=sample_error(seen.sample_rows, compared),
+        reference_sample_rows=seen.reference_sample_rows,
+        reference_sample_error=sample_error(seen.reference_sample_rows, compared),
+        unlearned=measured.window,
     )
 
 
-def sample_error(rows: int) -> float:
-    """Return how far the distribution function of a uniform sample may be off, at 95 % confidence.
+def sample_error(rows: int | None, columns: int) -> float | None:
+    """Return how far a distribution function of a uniform sample may be off; None without a sample.
 
-    sqrt(ln(2 / 0.05) / (2 n)): Dvoretzky, Kiefer & Wolfowitz 1956 with the constant of Massart 1990,
-    https://doi.org/10.1214/aop/1176990746.
+    At 95 % confidence for all columns and both windows together: sqrt(ln(2 * 2 * columns / 0.05) / (2 n)), Dvoretzky,
+    Kiefer & Wolfowitz 1956 with the constant of Massart 1990, https://doi.org/10.1214/aop/1176990746.
     """
-    return sqrt(log(2.0 / 0.05) / (2.0 * rows))
+    return sqrt(log(4.0 * columns / 0.05) / (2.0 * rows)) if rows and columns else None
 
 
 def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
@@ -167,12 +173,18 @@ def _drift_notes(policy: Policy, seen: Seen, scores: tuple[DriftScore, ...]) -> 
     least = policy.checks.window.min_samples
     if not scores:
         if seen.current_rows < least:
-            return [f"drift not measured: {seen.current_rows} rows in the window, {least} wanted (min_samples)"]
+            cut = seen.current.start == seen.reference.end
+            where = "since the champion's reference ended" if cut else "in the window"
+            return [f"drift not measured: {seen.current_rows} samples {where}, {least} wanted (min_samples)"]
         return ["drift not measured: no column is there in both windows"]
-    if seen.sample_rows is None:
-        return []
-    bound = sample_error(seen.sample_rows)
+    columns = len({score.column for score in scores})
+    drawn = (
+        ("current", seen.sample_rows, seen.current_rows),
+        ("reference", seen.reference_sample_rows, seen.reference_rows),
+    )
     return [
-        f"drift measured on a uniform sample of {seen.sample_rows} of {seen.current_rows} rows: "
-        f"a distribution function is off by at most {bound:.4f} (95 %)"
+        f"drift measured on a uniform sample of {kept} of {rows} rows of the {name} window: "
+        f"a distribution function is off by at most {sample_error(kept, columns):.4f} (95 % over all columns)"
+        for name, kept, rows in drawn
+        if kept is not None
     ]

@@ -1,14 +1,15 @@
-"""Columns rebuilt from counts: as quantile points, as shares between any edges, and as categories in proportion."""
+"""Columns rebuilt from counts: as distribution functions, as shares between any edges, and as categories."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.profile import BUCKETS, ColumnCounts
 from maintainer.domain.sample import ColumnKind
 
 Values = NDArray[np.float64]
@@ -21,76 +22,52 @@ OTHER = "(other)"
 class Spread:
     """A distribution function that is linear between knots; a vertical step is a point mass."""
 
-    ranks: Values  # (k,) 0 to 1, ascending
-    values: Values  # (k,) ascending
+    ranks: Values  # (2k,) 0 to 1, ascending: below each knot, and with it
+    values: Values  # (2k,) ascending, each knot twice
 
 
 def spread(counts: ColumnCounts) -> Spread:
     """Return the distribution of a number column that has values.
 
-    Inside a bin, and among values that were not counted one by one, it is taken as uniform.
+    A listed value is a point mass, and so is a bin that ends at the next number; in a wider bin the rest is uniform.
     """
+    lower, upper, rest = _bins(counts)
+    narrow = np.nextafter(lower, np.inf) >= upper
+    masses = np.concatenate([np.asarray(counts.numbers, dtype=np.float64), upper[narrow]])
+    rows = np.concatenate([np.asarray(counts.counts, dtype=np.float64), rest[narrow]])
+    order = np.argsort(masses)
+    upto = np.concatenate([[0.0], np.cumsum(rows[order])])
+    rest[narrow] = 0.0
+    knots = np.unique(np.concatenate([masses[rows > 0], lower[rest > 0], upper[rest > 0]]))
+    inside = np.interp(knots, [lower[0], *upper], [0.0, *np.cumsum(rest)]) if rest.any() else np.zeros(knots.size)
+    sides = [inside + upto[np.searchsorted(masses[order], knots, side=side)] for side in ("left", "right")]
+    return Spread(np.stack(sides, axis=1).ravel() / counts.present, np.repeat(knots, 2))
+
+
+def _bins(counts: ColumnCounts) -> tuple[Values, Values, Values]:
+    """Return the lower and upper ends of all bins, which touch, and the rows of the rest in each."""
     assert counts.minimum is not None and counts.maximum is not None
-    if counts.edges:
-        lower = np.clip([-np.inf, *counts.edges], counts.minimum, counts.maximum)
-        upper = np.clip([*counts.edges, np.inf], counts.minimum, counts.maximum)
-        tallies = np.asarray(counts.counts, dtype=np.float64)
-    else:
-        lower, upper, tallies = _pieces(counts)
-    full = tallies > 0
-    ends = np.cumsum(tallies[full]) / tallies.sum()
-    starts = np.concatenate([[0.0], ends[:-1]])
-    ranks = np.stack([starts, ends], axis=1).ravel()
-    return Spread(ranks, np.stack([lower[full], upper[full]], axis=1).ravel())
+    ends = np.clip([-np.inf, *counts.edges, np.inf], counts.minimum, counts.maximum)
+    rest = np.asarray(counts.rest or [0] * (ends.size - 1), dtype=np.float64)
+    return ends[:-1], ends[1:], rest
 
 
-def _pieces(counts: ColumnCounts) -> tuple[Values, Values, Values]:
-    """Return lower and upper ends and the rows of each listed value and of each gap between them."""
-    order = np.argsort(counts.numbers)
-    values = np.asarray(counts.numbers, dtype=np.float64)[order]
-    tallies = np.asarray(counts.counts, dtype=np.float64)[order]
-    if not counts.other:
-        return values, values, tallies
-    assert counts.minimum is not None and counts.maximum is not None
-    knots: Values = np.concatenate([[counts.minimum], values, [counts.maximum]])
-    gaps = np.diff(knots)  # unlisted values are distinct from the listed, so the gaps have room for them
-    filled = counts.other * gaps / gaps.sum()
-    lower = np.concatenate([knots[:-1], values])
-    upper = np.concatenate([knots[1:], values])
-    order = np.lexsort((upper, lower))
-    return lower[order], upper[order], np.concatenate([filled, tallies])[order]
-
-
-def points(counts: ColumnCounts, size: int) -> Values:
-    """Return at most `size` ascending values at evenly spaced ranks: the column, reduced."""
-    shape = spread(counts)
-    number = min(size, counts.present)
-    ranks = (np.arange(number) + 0.5) / number
-    return np.interp(ranks, shape.ranks, shape.values)
-
-
-def shares_below(counts: ColumnCounts, limits: Values) -> Values:
-    """Return the (k,) shares of values that are smaller than each of (k,) ascending limits."""
-    shape = spread(counts)
-    at = np.searchsorted(shape.values, limits, side="left")  # knots smaller than the limit
-    below = np.clip(at - 1, 0, None)
-    above = np.clip(at, None, shape.values.size - 1)
-    width = shape.values[above] - shape.values[below]
-    inside = np.where(width > 0, (limits - shape.values[below]) / np.where(width > 0, width, 1.0), 0.0)
-    share = shape.ranks[below] + inside * (shape.ranks[above] - shape.ranks[below])
-    return np.where(at == 0, 0.0, np.where(at == shape.values.size, 1.0, share))
+def shares(shape: Spread, limits: Values, side: Literal["left", "right"] = "left") -> Values:
+    """Return the (k,) shares of values smaller than each of (k,) limits, or on the right side not larger than it."""
+    above = np.searchsorted(shape.values, limits, side=side)
+    start, end = np.clip(above - 1, 0, None), np.clip(above, None, shape.values.size - 1)
+    width = shape.values[end] - shape.values[start]
+    inside = np.where(width > 0, (limits - shape.values[start]) / np.where(width > 0, width, 1.0), 0.0)
+    share = shape.ranks[start] + inside * (shape.ranks[end] - shape.ranks[start])
+    return np.where(above == 0, 0.0, np.where(above == shape.values.size, 1.0, share))
 
 
 def shares_between(counts: ColumnCounts, edges: Values) -> Values:
     """Return the (k - 1,) shares in [e0, e1), ..., [e(k-2), e(k-1)], as numpy.histogram cuts."""
-    below = shares_below(counts, edges)
-    below[-1] = 1.0 - shares_above(counts, float(edges[-1]))
+    shape = spread(counts)
+    below = shares(shape, edges)
+    below[-1] = shares(shape, edges[-1:], "right")[0]
     return np.clip(np.diff(below), 0.0, None)
-
-
-def shares_above(counts: ColumnCounts, limit: float) -> float:
-    """Return the share of values that are larger than a limit."""
-    return float(1.0 - shares_below(counts, np.nextafter(np.asarray([limit]), np.inf))[0])
 
 
 def in_proportion(tallies: Sequence[float] | Values | Whole, size: int) -> Whole:
@@ -108,6 +85,23 @@ def codes(tallies: Sequence[float] | Values | Whole, rows: int, size: int) -> Wh
     return np.repeat(np.arange(len(tallies)), in_proportion(tallies, min(rows, size)))
 
 
+def cells(reference: ColumnCounts, current: ColumnCounts) -> tuple[Whole, Whole]:
+    """Return the (k,) rows of both windows in cells that are the same in both.
+
+    Where every value is listed, each is a cell. Else words are counted in the buckets of their hash: which words are
+    listed hangs on chance, and cells that hang on the rows they count make windows look different. Numbers are aligned.
+    """
+    if reference.kind is ColumnKind.NUMBER or not (reference.rest or current.rest):
+        return aligned(reference, current)[1:]
+    return _hashed(reference), _hashed(current)
+
+
+def _hashed(counts: ColumnCounts) -> Whole:
+    buckets = np.asarray(counts.rest or [0] * BUCKETS, dtype=np.int64)
+    np.add.at(buckets, np.asarray(counts.buckets, dtype=np.int64), np.asarray(counts.counts, dtype=np.int64))
+    return buckets
+
+
 def aligned(reference: ColumnCounts, current: ColumnCounts) -> tuple[list[str], Whole, Whole]:
     """Return the values of both windows and their (v,) rows in each; what one window cannot tell apart is (other).
 
@@ -117,7 +111,7 @@ def aligned(reference: ColumnCounts, current: ColumnCounts) -> tuple[list[str], 
     windows = (reference, current)
     sides = [dict(zip(_listed(c), c.counts, strict=True)) for c in windows]
     names = [*sides[0], *(name for name in sides[1] if name not in sides[0])]
-    least = [min(c.counts) / c.present if c.other else 0.0 for c in windows]  # the share a value needs to be listed
+    least = [min(c.counts, default=0) / c.present if c.rest else 0.0 for c in windows]  # the share that is listed
     here = [{name: n / c.present for name, n in side.items()} for side, c in zip(sides, windows, strict=True)]
     kept = [n for n in names if here[0].get(n, 1.0) > least[1] * (n not in here[1])]
     kept = [n for n in kept if here[1].get(n, 1.0) > least[0] * (n not in here[0])]

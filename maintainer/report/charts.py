@@ -189,18 +189,18 @@ def _ends(shown: Histogram, ordered: bool) -> Markup:
     return first + last if len(shown.labels) > 1 else first
 
 
-def bullet(score: float, threshold: float) -> Markup:
-    """Return a bar of score over threshold on a scale that ends at three thresholds, with a tick at one."""
-    ratio = score / threshold if threshold > 0 and isfinite(score) else 0.0
+def bullet(score: float, limit: float) -> Markup:
+    """Return a bar of score over limit on a scale that ends at three limits, with a tick at one."""
+    ratio = score / limit if limit > 0 and isfinite(score) else 0.0
     look = "over" if ratio > 1 else "under"
-    title = f"{number(ratio, 2)} times the threshold"
+    title = f"{number(ratio, 2)} times the limit"
     bar = Markup('<rect x="0" y="5" width="{:.1f}" height="6" class="{}"/>').format(min(ratio, 3.0) * 30, look)
     edge = Markup('<path d="M90 3l5 5-5 5" class="limit"/>') if ratio > 3 else Markup("")
     return svg.drawing(
         96,
         16,
         title,
-        "The tick is the threshold.",
+        "The tick is the limit.",
         svg.line(0, 13, 90, 13, "grid") + bar + svg.line(30, 1, 30, 15, "limit") + edge,
     )
 

@@ -40,7 +40,7 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """One column: its score, a bar of how many thresholds that is, and how it is spread."""
+    """One column: its score, a bar of how many limits that is, and how it is spread."""
 
     score: DriftScore
     bullet: Markup
@@ -99,14 +99,14 @@ def about_sample(note: str) -> bool:
 
 
 def ratio(score: DriftScore) -> float:
-    """Return score over threshold; a score that is no number counts as 0."""
+    """Return score over limit; a score that is no number counts as 0."""
     if not isfinite(score.score):
         return 0.0
-    return score.score / score.threshold if score.threshold > 0 else float(score.drifted) * 1e9
+    return score.score / score.limit if score.limit > 0 else float(score.drifted) * 1e9
 
 
 def ranked(scores: tuple[DriftScore, ...]) -> list[DriftScore]:
-    """Return the scores, furthest past its threshold first."""
+    """Return the scores, furthest past its limit first."""
     return sorted(scores, key=lambda score: (-ratio(score), score.column))
 
 
@@ -122,7 +122,7 @@ def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnR
     drawn = Markup("")
     if chart and score.histogram is not None:
         drawn = charts.overlay(score.histogram, score.column, is_ordered(policy, score.column))
-    return ColumnRow(score, charts.bullet(score.score, score.threshold), drawn)
+    return ColumnRow(score, charts.bullet(score.score, score.limit), drawn)
 
 
 def metric_row(metric: Metric, baseline: float | None) -> MetricRow:

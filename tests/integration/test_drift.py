@@ -13,6 +13,7 @@ from maintainer.domain.evidence import DriftScore
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Column, ColumnKind
 from maintainer.errors import InputError
+from maintainer.monitor.chance import scores
 from maintainer.monitor.drift import score
 from maintainer.monitor.evidently_report import Compared, write
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
@@ -50,6 +51,16 @@ SHAPES = {
     "zeros": lambda rng, n, late: zeros(rng, n, 0.6 - 0.1 * late, 2),
     "two humps": lambda rng, n, late: np.where(rng.random(n) < 0.5 - 0.1 * late, 0, 100) + rng.normal(0, 1, n),
     "words": lambda rng, n, late: words(rng, n, 1 + 0.1 * late),
+}
+FEW_THEN_MANY = {  # a reference of at most 1,000 values, a current window of more
+    "mostly zeros": (lambda rng, n: np.where(rng.random(n) < 0.85, 0.0, rng.lognormal(3, 1.5, n)), 6000, 20_000),
+    "long-tailed whole numbers": (lambda rng, n: np.round(rng.lognormal(5, 1.2, n)), 2500, 20_000),
+    "whole numbers": (lambda rng, n: np.round(rng.normal(0, 200, n)), 4000, 20_000),
+    "ages, then with decimals": (
+        lambda rng, n: rng.integers(18, 80, n) + (n < 6000) * (rng.random(n) - 0.5),
+        6000,
+        3000,
+    ),
 }
 
 
@@ -89,12 +100,74 @@ def test_every_score_is_evidentlys_own_on_all_rows_within_0_005(shape):
         assert asked(method, *counts)[0].score == pytest.approx(wanted, abs=5e-3), method
 
 
+@pytest.mark.parametrize("shape", FEW_THEN_MANY)
+def test_values_that_became_too_many_to_list_are_no_drift(shape):
+    rng = np.random.default_rng(5)
+    draw, before, now = FEW_THEN_MANY[shape]
+    reference, current = draw(rng, before), draw(rng, now)
+    counts = counts_of(reference, current, NUMBER)
+    assert counts[1].other > 0
+    for method in ("jensenshannon", "wasserstein", "ks"):
+        wanted = distance(KS if method == "ks" else method, NUMBER, reference.copy(), current.copy())
+        found = asked(method, *counts)[0]
+        assert found.score == pytest.approx(wanted, abs=5e-3), method
+        assert not found.drifted
+
+
+@pytest.mark.parametrize(("rows", "value"), [(1, 99_999.0), (2, 1500.0), (4, 9999.0), (1, 5000.0), (300, 7000.0)])
+def test_outliers_weigh_as_much_as_they_do_in_all_rows(rows, value):
+    rng = np.random.default_rng(1)
+    reference, current = rng.normal(size=20_000), rng.normal(size=20_000)
+    current[:rows] = value
+    for before, now in ((reference, current), (current, reference)):
+        wanted = distance("wasserstein", NUMBER, before.copy(), now.copy())
+        assert scored("wasserstein", before, now)["value"].score == pytest.approx(wanted, rel=2e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-2, 1e-6, 1e-100, 1e100])
+def test_a_shift_of_three_deviations_is_three_in_any_unit(unit):
+    rng = np.random.default_rng(1)
+    found = scored("auto", rng.normal(0, unit, 6000), rng.normal(3 * unit, unit, 3000))["value"]
+    assert found.score == pytest.approx(3.0, abs=0.1)
+    assert found.drifted
+
+
+@pytest.mark.parametrize("method", COUNTED)
+def test_what_chance_scores_is_computed_by_evidentlys_formulas(method):
+    rng = np.random.default_rng(0)
+    before, now = rng.multinomial(500, rng.dirichlet(np.ones(30))), rng.multinomial(80, rng.dirichlet(np.ones(30)))
+    sides = (np.repeat(np.arange(30), rows) for rows in (before, now))
+    there = before + now > 0
+    found = scores(method, before[None, there] / 500, now[None, there] / 80)
+    assert found[0] == pytest.approx(distance(method, CATEGORY, *sides))
+
+
+@pytest.mark.parametrize("rows", [200, 500])
+def test_small_windows_without_drift_are_not_taken_for_drift_and_a_real_one_is(rows):
+    rng = np.random.default_rng(2)
+    draws = {
+        "number": (NUMBER, lambda n, late: rng.normal(late, 1, n)),
+        "long-tailed": (NUMBER, lambda n, late: rng.lognormal(late, 1.5, n)),
+        "12 words": (CATEGORY, lambda n, late: (rng.integers(0, 12, n) // (1 + late)).astype(str).astype(object)),
+        "50 words": (CATEGORY, lambda n, late: (rng.integers(0, 50, n) // (1 + late)).astype(str).astype(object)),
+    }
+    past = {name: 0 for name in draws}
+    for name, (kind, draw) in draws.items():
+        pairs = [counts_of(draw(6000, 0), draw(rows, 0), kind) for _ in range(4)]
+        found = [asked("auto", *pair)[0] for pair in pairs]
+        past[name] = sum(s.score > s.threshold for s in found)
+        assert not any(s.drifted for s in found), name
+        assert asked("auto", *counts_of(draw(6000, 0), draw(rows, 1), kind))[0].drifted, name
+    assert past["50 words"] >= 3  # the threshold alone would call nearly each of them drift
+
+
 @pytest.mark.parametrize("method", COUNTED + RANKED)
 @pytest.mark.parametrize("rows", [(1, 1), (1, 40), (30, 20), (400, 900)])
 def test_small_windows_are_compared_value_by_value(method, rows):
     rng = np.random.default_rng(3)
     reference, current = np.round(rng.normal(0, 4, rows[0])), np.round(rng.normal(1, 4, rows[1]))
-    wanted = distance(KS if method == "ks" else method, NUMBER, reference.copy(), current.copy())
+    constant = method == "wasserstein" and rows[0] == 1  # it has no deviation to norm by
+    wanted = distance(KS if method == "ks" or constant else method, NUMBER, reference.copy(), current.copy())
     assert scored(method, reference, current)["value"].score == pytest.approx(wanted, abs=1e-9)
 
 
@@ -138,7 +211,16 @@ def test_a_column_with_values_on_one_side_only_scores_1_and_on_neither_side_0():
     assert scored("psi", [1.0, 2.0], [math.nan, math.nan])["value"].score == 1.0
     assert scored("psi", [math.nan, math.nan], [math.nan])["value"].score == 0.0
     assert scored("psi", [math.nan, math.nan], [math.nan])["missing"].score == 0.0
-    assert scored("psi", [1.0, 2.0], [math.nan, math.nan])["missing"].drifted
+    gone = scored("psi", np.arange(50.0), np.full(40, math.nan))
+    assert gone["value"].drifted
+    assert gone["missing"].drifted
+
+
+def test_rare_values_of_which_a_small_window_has_none_are_no_drift():
+    rare = np.where(np.arange(6000) < 4, 1.0, math.nan)
+    found = scored("auto", rare, np.full(300, math.nan))
+    assert found["value"].score == 1.0
+    assert not any(s.drifted for s in found.values())
 
 
 @pytest.mark.parametrize("method", ("auto", *COUNTED, *RANKED))
@@ -154,6 +236,20 @@ def test_new_categories_raise_the_score():
     assert found.drifted
     assert found.histogram is not None
     assert "new" in found.histogram.labels
+
+
+def categories(rng: np.random.Generator, rows: int, first: int) -> np.ndarray:
+    return (first + rng.integers(0, 10_000, rows)).astype(str).astype(object)
+
+
+def test_ten_thousand_categories_are_drift_when_they_change_and_not_before():
+    rng = np.random.default_rng(0)
+    reference = categories(rng, 40_000, 0)
+    assert not scored("auto", reference, categories(rng, 20_000, 0), CATEGORY)["value"].drifted
+    assert not scored("auto", reference, categories(rng, 500, 0), CATEGORY)["value"].drifted
+    assert scored("auto", reference, categories(rng, 20_000, 10_000), CATEGORY)["value"].drifted
+    often = np.where(rng.random(20_000) < 0.2, "42", categories(rng, 20_000, 0))
+    assert scored("auto", reference, often, CATEGORY)["value"].drifted
 
 
 def test_two_windows_of_the_same_ids_are_not_taken_for_drift():

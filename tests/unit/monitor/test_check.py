@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import log, sqrt
 
@@ -90,15 +91,46 @@ def test_the_answers_drift_is_evidence_of_its_own_and_no_part_of_the_share():
     assert "drift.missing.prediction" not in evidence.values
 
 
+def test_a_score_that_chance_may_reach_is_no_drift():
+    scores = (
+        DriftScore("a", "value", "psi", 0.3, 0.1, floor=0.4),
+        DriftScore("b", "value", "psi", 0.3, 0.1, floor=0.2),
+    )
+    evidence = assemble(policy(), seen(), DriftReply(scores=scores), Measured())
+    assert [s.drifted for s in scores] == [False, True]
+    assert [s.limit for s in scores] == pytest.approx([0.4, 0.2])
+    assert (evidence.values["drift.share"], evidence.values["drift.score.a"]) == (0.5, 0.3)
+
+
 def test_a_score_on_the_threshold_is_not_past_it():
     assert assemble(policy(), seen(), reply(("a", "value", 0.1)), Measured()).values["drift.share"] == 0.0
 
 
-def test_a_sample_brings_its_bound_and_says_so():
-    evidence = assemble(policy(), seen(10**6, sample_rows=20_000), reply(("a", "value", 0.0)), Measured())
-    assert evidence.sample_error == pytest.approx(sqrt(log(40) / 40_000))
-    assert sample_error(20_000) == pytest.approx(0.0096, abs=1e-4)
-    assert any("20000 of 1000000" in note for note in evidence.notes)
+def test_a_sample_of_either_window_brings_its_bound_for_all_columns_at_once_and_says_so():
+    found = reply(("a", "value", 0.0), ("a", "missing", 0.0), ("b", "value", 0.0))
+    evidence = assemble(policy(), seen(10**6, sample_rows=20_000, reference_sample_rows=1000), found, Measured())
+    assert evidence.sample_error == pytest.approx(sqrt(log(2 * 2 * 2 / 0.05) / 40_000))
+    assert evidence.reference_sample_error == pytest.approx(sqrt(log(2 * 2 * 2 / 0.05) / 2000))
+    assert any("20000 of 1000000 rows of the current" in note for note in evidence.notes)
+    assert any("1000 of 5000 rows of the reference" in note for note in evidence.notes)
+    whole = assemble(policy(), seen(1000), found, Measured())
+    assert (whole.sample_error, whole.reference_sample_error, whole.notes) == (None, None, ())
+
+
+def test_the_bound_of_samples_holds_for_every_column_of_both_windows_at_once():
+    rng = np.random.default_rng(0)
+    bound, ranks = sample_error(500, 10), np.arange(501) / 500
+    assert bound is not None
+    samples = np.sort(rng.random((300, 20, 500)), axis=2)  # 300 checks of 10 columns in two windows
+    off = np.maximum(ranks[1:] - samples, samples - ranks[:-1]).max(axis=(1, 2))
+    assert np.mean(off > bound) < 0.08
+
+
+def test_the_note_of_a_check_soon_after_a_promotion_says_from_when_samples_count():
+    after = seen(3)
+    after = replace(after, reference=Window(WINDOW.start - timedelta(days=9), WINDOW.start))
+    note = assemble(policy(), after, None, Measured()).notes[0]
+    assert note == "drift not measured: 3 samples since the champion's reference ended, 500 wanted (min_samples)"
 
 
 def test_facts_counted_elsewhere_and_quality_are_evidence_too():

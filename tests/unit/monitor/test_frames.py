@@ -1,12 +1,14 @@
 """Columns rebuilt from counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.profile import BUCKETS, ColumnCounts
 from maintainer.domain.sample import ColumnKind
 from maintainer.monitor.charts import chart
-from maintainer.monitor.frames import OTHER, aligned, codes, in_proportion, points, shares_between
+from maintainer.monitor.frames import OTHER, aligned, cells, codes, in_proportion, shares_between, spread
 
 
 def binned(values: np.ndarray, edges: np.ndarray) -> ColumnCounts:
@@ -15,7 +17,7 @@ def binned(values: np.ndarray, edges: np.ndarray) -> ColumnCounts:
         ColumnKind.NUMBER,
         values.size,
         0,
-        tuple(counts.tolist()),
+        rest=tuple(counts.tolist()),
         edges=tuple(edges.tolist()),
         minimum=float(values.min()),
         maximum=float(values.max()),
@@ -30,7 +32,7 @@ def numbers(tallies: dict[float, int], other: int = 0, low: float | None = None,
         0,
         tuple(tallies.values()),
         numbers=tuple(tallies),
-        other=other,
+        rest=(other,) if other else (),
         minimum=min(tallies, default=low) if low is None else low,
         maximum=max(tallies, default=high) if high is None else high,
     )
@@ -38,7 +40,25 @@ def numbers(tallies: dict[float, int], other: int = 0, low: float | None = None,
 
 def words(tallies: dict[str, int], other: int = 0, missing: int = 0) -> ColumnCounts:
     rows = sum(tallies.values()) + other + missing
-    return ColumnCounts(ColumnKind.CATEGORY, rows, missing, tuple(tallies.values()), words=tuple(tallies), other=other)
+    return ColumnCounts(
+        ColumnKind.CATEGORY,
+        rows,
+        missing,
+        tuple(tallies.values()),
+        words=tuple(tallies),
+        buckets=tuple(bucket(word) for word in tallies),
+        rest=(other, *[0] * (BUCKETS - 1)) if other else (),
+    )
+
+
+def bucket(word: str) -> int:
+    return sum(word.encode()) % BUCKETS
+
+
+def points(counts: ColumnCounts, size: int) -> np.ndarray:
+    """Return values at evenly spaced ranks."""
+    shape = spread(counts)
+    return np.interp((np.arange(size) + 0.5) / size, shape.ranks, shape.values)
 
 
 def test_points_follow_the_quantiles_of_the_rows_they_stand_for():
@@ -62,10 +82,22 @@ def test_a_point_mass_between_two_close_edges_stays_one_value():
 
 
 def test_listed_values_come_back_exactly_when_they_fit():
-    assert points(numbers({3.0: 2, 1.0: 1}), 100).tolist() == [1.0, 3.0, 3.0]
+    assert points(numbers({3.0: 2, 1.0: 1}), 3).tolist() == [1.0, 3.0, 3.0]
 
 
-def test_unlisted_values_fill_the_gaps_between_the_listed():
+def test_unlisted_values_lie_in_their_bins_between_the_listed():
+    counts = replace(numbers({0.0: 500, 5.0: 100}, other=400, high=10.0), edges=(8.0, 9.0), rest=(0, 300, 100))
+    found = points(counts, 1000)
+    assert [np.sum((found > low) & (found <= high)) for low, high in ((-1, 0), (0, 5), (5, 8), (8, 9), (9, 10))] == [
+        500,
+        100,
+        0,
+        300,
+        100,
+    ]
+
+
+def test_unlisted_values_without_edges_lie_between_the_extremes():
     found = points(numbers({0.0: 500}, other=500, low=0.0, high=10.0), 1000)
     assert np.sum(found == 0.0) == pytest.approx(500, abs=1)
     assert found[-1] == pytest.approx(10.0, abs=0.1)
@@ -112,6 +144,20 @@ def test_a_frequent_value_is_new_even_where_the_reference_has_unlisted_values():
     names, _, now = aligned(words({"a": 90, "x": 1}, other=9), words({"b": 60, "a": 40}))
     assert "b" in names
     assert now.sum() == 100
+
+
+def test_words_are_in_one_bucket_whether_a_window_lists_them_or_not():
+    some = {f"v{i}": 10 for i in range(5)}
+    apart = replace(words(some), counts=(10,) * 4, words=tuple(some)[:4], buckets=tuple(map(bucket, some))[:4])
+    rest = np.bincount([bucket("v4")] * 10, minlength=BUCKETS)
+    before, now = cells(words(some), replace(apart, rest=tuple(rest.tolist())))
+    assert before.tolist() == now.tolist()
+    assert before.sum() == 50
+
+
+def test_words_that_are_all_listed_are_cells_of_their_own():
+    before, now = cells(words({"a": 5, "b": 1}), words({"b": 2}))
+    assert (before.tolist(), now.tolist()) == ([5, 1], [0, 2])
 
 
 @pytest.mark.parametrize(

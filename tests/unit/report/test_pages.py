@@ -184,11 +184,29 @@ def test_a_page_does_not_contradict_what_was_measured(views: SimpleNamespace, re
 def test_the_sample_and_its_bound_are_told_only_when_one_was_drawn(views: SimpleNamespace, reader: Reader) -> None:
     view = views.check()
     assert (
-        "20,000 rows: at 95 % confidence no distribution function is off by more than 0.0136"
-        in reader(render_check(view)).text
+        "20,000 rows of the current window: at 95 % confidence, over all columns and both windows, no distribution "
+        "function is off by more than 0.0136" in reader(render_check(view)).text
     )
     whole = replace(view, evidence=replace(view.evidence, sample_rows=None, sample_error=None))
     assert "Dvoretzky" not in render_check(whole)
+
+
+def test_a_check_says_from_when_to_when_it_compared_and_measured(views: SimpleNamespace, reader: Reader) -> None:
+    view = views.check()
+    span = Window(views.NOW - timedelta(days=3), views.NOW)
+    said = reader(render_check(replace(view, evidence=replace(view.evidence, unlearned=span)))).text
+    assert "current 2026-11-14 11:00 UTC 2026-11-21 11:00 UTC 7 d 20,123" in said
+    assert "quality 2026-11-18 11:00 UTC 2026-11-21 11:00 UTC 3 d 4,218" in said
+
+
+def test_a_score_that_chance_may_reach_is_shown_with_its_floor_and_ranks_by_it(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    scores = (replace(views.score("price", 0.3), floor=0.4), views.score("demand", 0.11))
+    said = reader(render_check(views.check(scores))).text
+    assert "1 of 2 columns drifted" in said
+    assert "psi 0.3, threshold 0.1, floor 0.4" in said
+    assert said.index("demand psi 0.11") < said.index("price psi 0.3")
 
 
 def test_a_check_that_saw_nothing_still_has_a_page(views: SimpleNamespace, reader: Reader) -> None:
