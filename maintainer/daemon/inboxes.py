@@ -10,16 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from maintainer.daemon.context import Context
-from maintainer.daemon.intake import PREDICTIONS, TAKERS, batch_of, keep, sentence, take_again
+from maintainer.daemon.intake import PREDICTIONS, TAKERS, batch_of, keep, sentence, set_aside, take_again
 from maintainer.domain.policy import Policy
 from maintainer.errors import InputError, MaintainerError
 from maintainer.ingest import names
-from maintainer.ingest.inbox import Dropped, dropped, inbox_below, put_away, remarks, scan
+from maintainer.ingest.inbox import Dropped, dropped, inbox_below, remarks, scan
 from maintainer.ingest.memory import Moved, Unmoved
 from maintainer.store import artifacts
-from maintainer.store.batch import Batch
 from maintainer.store.mark import mark_of
-from maintainer.store.quarantine import quarantine_file
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +132,7 @@ def _take_file(context: Context, policy: Policy, seen: Dropped, declared: str) -
     except InputError as error:
         if seen.doubtful or mark_of(path) != seen.mark:
             return ""  # its writer may not have finished; looked at again
-        return _set_aside(context, policy, path, str(error))
+        return set_aside(context, policy, path, str(error))
     target = keep(context, batch, sent.what)
     context.inbox.moved[target] = Moved(policy.model, seen.mark, context.clock() + STILL_WRITTEN)
     return sentence(batch.source, done)
@@ -153,17 +151,10 @@ def _survived(context: Context, policy: Policy, path: Path, error: Exception) ->
     log.error("%s: %s broke the intake", policy.model, name, exc_info=error)
     reason = f"{name}: {type(error).__name__}: {error}"
     try:
-        return _set_aside(context, policy, path, reason)
+        return set_aside(context, policy, path, reason)
     except Exception as second:
         log.error("%s: %s cannot be set aside", policy.model, name, exc_info=second)
         return f"{reason}; it cannot be moved to quarantine/: {second}"
-
-
-def _set_aside(context: Context, policy: Policy, path: Path, reason: str) -> str:
-    now, name = context.clock(), names.short(path.name)
-    quarantine_file(context.database, Batch(context.schema(policy), path, "", name, now), reason)
-    put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / names.set_aside_name(now, name))
-    return f"{reason}; moved to quarantine/"
 
 
 def _move_left(context: Context, policy: Policy) -> list[str]:

@@ -18,6 +18,7 @@ from maintainer.store import artifacts
 from maintainer.store.batch import Batch, Ingested
 from maintainer.store.intake import ingest_labels, ingest_samples
 from maintainer.store.mark import mark_of
+from maintainer.store.quarantine import quarantine_file
 from maintainer.store.reading import format_of
 from maintainer.store.taking import ingest
 
@@ -101,17 +102,30 @@ def keep(context: Context, batch: Batch, what: str) -> Path:
         StoreError: the database could not write it out, or it cannot be moved.
     """
     unmoved, path = context.inbox.unmoved, batch.path
-    unmoved[path] = Unmoved(batch, what, mark_of(path))
+    mark = mark_of(path)
+    unmoved[path] = Unmoved(batch, what, mark)
     kept = names.Kept(batch.now, what, batch.format, batch.source)
     try:
         with context.busy():
             context.database.checkpoint()
         target = put_away(path, context.settings.state / "inbox" / batch.schema.model / "done" / kept.file_name)
     except StoreError as error:
-        unmoved[path] = replace(unmoved[path], reason=f"taken in and not in done/ yet: {error}")
+        unmoved[path] = Unmoved(batch, what, mark, f"taken in and not in done/ yet: {error}")
         raise
     del unmoved[path]
     return target
+
+
+def set_aside(context: Context, policy: Policy, path: Path, reason: str) -> str:
+    """Move a file that cannot be taken in to quarantine/, and keep the reason; return it in a sentence.
+
+    Raises:
+        StoreError: the reason cannot be kept, or the file not be moved.
+    """
+    now, name = context.clock(), names.short(path.name)
+    quarantine_file(context.database, Batch(context.schema(policy), path, "", name, now), reason)
+    put_away(path, context.settings.state / "inbox" / policy.model / "quarantine" / names.set_aside_name(now, name))
+    return f"{reason}; moved to quarantine/"
 
 
 def sentence(name: str, done: Ingested) -> str:

@@ -53,6 +53,7 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "samples": reader.samples_since(datetime(1970, 1, 1, tzinfo=now.tzinfo)),
         "labels": reader.labels_known(),
         "quarantined": reader.quarantined(),
+        "inbox": notes(context, policy),
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
