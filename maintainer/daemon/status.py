@@ -59,7 +59,6 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
         "problem": _problem(held, policy, champion is not None),
         "policy_problems": context.problems,
-        "inbox": notes(context, policy),
     }
 
 

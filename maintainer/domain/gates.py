@@ -104,16 +104,15 @@ Gate = Annotated[
 
 
 def default_gates(task: TaskKind) -> tuple[Gate, ...]:
-    """Return the gates of a policy that names none: better on new data, not worse on former data, and fit to serve."""
+    """Return the gates of a policy that names none: better on new data, not worse on former data, and fit to serve.
+
+    Answers that are numbers are near their label or not by a hair: what flips among them is for a policy to say.
+    """
     main: ComparedMetric = "accuracy" if metrics_of(task)[0] == "accuracy" else "mae"
-    return (
-        ParityGate(kind="parity"),
-        SuperiorGate(kind="superior", metric=main),
-        NonInferiorGate(kind="non-inferior", metric=main),
-        NegativeFlipsGate(kind="negative-flips"),
-        LatencyGate(kind="latency"),
-        SizeGate(kind="size"),
-    )
+    compared = (SuperiorGate(kind="superior", metric=main), NonInferiorGate(kind="non-inferior", metric=main))
+    flips = (NegativeFlipsGate(kind="negative-flips"),) if task is TaskKind.CLASSIFICATION else ()
+    served = (LatencyGate(kind="latency"), SizeGate(kind="size"))
+    return (ParityGate(kind="parity"), *compared, *flips, *served)
 
 
 def aim(gates: Sequence[Gate], task: TaskKind) -> ComparedMetric:

@@ -123,7 +123,8 @@ class Drift(Section):
     )
     threshold: Thresholds = Field(
         default=0.1,
-        description="a score above it is drift; one number for all, or column -> threshold (0.1 for the others)",
+        description="a score above it, and above what chance alone scores, is drift; one number for all, or "
+        "column -> threshold (0.1 for the others)",
     )
     weights: dict[str, Weight] = Field(
         default_factory=dict[str, float],
