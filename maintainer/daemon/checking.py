@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from maintainer.daemon import former_checks
 from maintainer.daemon.context import Context, Profiled
 from maintainer.daemon.reports import report_path
 from maintainer.daemon.starting import next_run
 from maintainer.decide.decision import RunFacts, decide
 from maintainer.decide.triggers import assess_all, spend
-from maintainer.domain.evidence import Decision, Evidence, Finding, TriggerState
+from maintainer.domain.evidence import Decision, Evidence, Finding
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash
 from maintainer.domain.sample import Column, TaskKind, Window
-from maintainer.errors import RefusedError, StoreError
+from maintainer.errors import RefusedError
 from maintainer.monitor.check import Measured, Seen, assemble, quality, requests
 from maintainer.monitor.exchange import DriftReply
 from maintainer.report.check import CheckView, render_check
@@ -34,11 +33,8 @@ from maintainer.store.windows import Reader
 
 log = logging.getLogger(__name__)
 
-EVIDENTLY_ROWS = 5_000  # of each window, for Evidently's own report
 HISTORY = 60  # former checks whose figures a report shows
 
-EVIDENCE = TypeAdapter(Evidence)
-FINDINGS = TypeAdapter(tuple[Finding, ...])
 DECISION = TypeAdapter(Decision)
 
 
@@ -229,46 +225,8 @@ def _quality(subject: Subject) -> Measured:
 def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
     """Hold the evidence against every trigger, each with what it remembers from the last check."""
     known = subject.reader.labels_known()
-    return assess_all(subject.policy, evidence.values, _states(subject), subject.champion.baseline, known)
-
-
-def _states(subject: Subject) -> dict[str, TriggerState]:
-    """Return the triggers' states after the last scheduled check.
-
-    A trigger that was defined otherwise then begins anew, under a new champion all do. So do they after a check that
-    cannot be read: what was kept of it must not keep the next one from being made.
-    """
-    last = subject.context.control.scheduled_check(subject.policy.model)
-    if last is None:
-        return {}
-    try:
-        seen, findings = _seen(last), FINDINGS.validate_json(last.findings)
-    except (StoreError, ValidationError) as error:
-        log.warning("the triggers of %s begin anew: %s", subject.policy.model, error)
-        return {}
-    if seen.version != subject.champion.version:
-        return {}
-    same = _same_triggers(subject.policy, subject.context.control.policy(last.policy_hash))
-    return {finding.trigger: finding.state for finding in findings if finding.trigger in same}
-
-
-def _same_triggers(policy: Policy, former: str) -> set[str]:
-    """Return the names of the triggers that are defined as in a kept policy (JSON)."""
-    now = policy.model_dump(mode="json", by_alias=True)["triggers"]
-    before = json.loads(former)["triggers"]
-    return {trigger["name"] for trigger in now if trigger in before}
-
-
-def _seen(record: CheckRecord) -> Evidence:
-    """Return the evidence that was kept of a check.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    try:
-        return EVIDENCE.validate_json(record.evidence)
-    except ValidationError as error:
-        raise StoreError(f"the evidence of check {record.id} cannot be read: {error}") from error
+    former = former_checks.states(subject.context.control, subject.policy, subject.champion.version)
+    return assess_all(subject.policy, evidence.values, former, subject.champion.baseline, known)
 
 
 def _facts(subject: Subject) -> RunFacts:
@@ -297,8 +255,8 @@ def _keep(subject: Subject, evidence: Evidence, findings: tuple[Finding, ...], d
         number=number,
         happened_at=subject.now,
         policy_hash=policy_hash(policy),
-        evidence=EVIDENCE.dump_json(kept).decode(),
-        findings=FINDINGS.dump_json(findings).decode(),
+        evidence=former_checks.EVIDENCE.dump_json(kept).decode(),
+        findings=former_checks.FINDINGS.dump_json(findings).decode(),
         decision=DECISION.dump_json(decision).decode(),
     )
     context.control.add_check(record, run)
@@ -311,7 +269,7 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
     policy = subject.policy
     main = metrics_of(TaskKind(policy.task.kind))[0]
     past = [
-        (record.happened_at, _values(record))
+        (record.happened_at, former_checks.values(record))
         for record in reversed(subject.context.control.checks(policy.model, HISTORY))
         if record.id != checked.id
     ]
@@ -325,42 +283,3 @@ def _view(subject: Subject, checked: Checked, digest: str) -> CheckView:
         history=tuple((at, values.get("drift.share"), values.get(f"quality.{main}")) for at, values in past),
         baseline=subject.champion.baseline,
     )
-
-
-def _values(record: CheckRecord) -> Mapping[str, float]:
-    """Return the figures of a former check; none where what was kept of it cannot be read."""
-    try:
-        return _seen(record).values
-    except StoreError:
-        return {}
-
-
-def write_evidently_report(context: Context, check_id: str) -> Path:
-    """Write Evidently's own report of a check, from bounded samples of its windows; return its path.
-
-    It compares the columns that the check compared, each by the same method and threshold.
-
-    Raises:
-        RefusedError: the check compared none.
-        StoreError: what was kept of the check cannot be read.
-    """
-    record = context.control.check(check_id)
-    seen = _seen(record)
-    schema = context.schema(context.policy(record.model))
-    kinds = {c.name: c.kind for c in (*schema.features, Column(schema.prediction, schema.answer_kind))}
-    columns = [
-        {"name": score.column, "kind": kinds[score.column], "method": score.method, "threshold": score.threshold}
-        for score in seen.scores
-        if score.kind == "value" and score.column in kinds
-    ]
-    if not columns:
-        raise RefusedError(f"{check_id} compared no column: {'; '.join(seen.notes) or 'the policy has changed since'}")
-    reader = Reader(context.database, schema, record.happened_at)
-    out = report_path(context.settings, f"{check_id}-evidently").absolute()
-    with TemporaryDirectory(dir=context.scratch()) as folder:
-        files = {"reference": Path(folder) / "reference.parquet", "current": Path(folder) / "current.parquet"}
-        for name, window in (("reference", seen.reference), ("current", seen.current)):
-            reader.sample(window, seen.version, EVIDENTLY_ROWS, files[name])
-        request = {name: str(path.absolute()) for name, path in files.items()}
-        context.warm.ask("evidently", {**request, "columns": columns, "out": str(out)})
-    return out

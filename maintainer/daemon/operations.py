@@ -14,8 +14,9 @@ from typing import Any
 from maintainer.daemon import inboxes, intake, machine
 from maintainer.daemon.answering import answer_file
 from maintainer.daemon.assemble import Assembly
-from maintainer.daemon.checking import Checked, run_check, write_evidently_report
+from maintainer.daemon.checking import Checked, run_check
 from maintainer.daemon.context import Context
+from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.starting import next_run
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Run

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from maintainer.daemon import status
-from maintainer.daemon.checking import run_check, write_evidently_report
+from maintainer.daemon.checking import run_check
 from maintainer.daemon.context import Context
+from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.operations import Operations
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.sample import TaskKind

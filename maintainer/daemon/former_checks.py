@@ -1,0 +1,66 @@
+"""What former checks left behind, as far as it can still be read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+
+from pydantic import TypeAdapter, ValidationError
+
+from maintainer.domain.evidence import Evidence, Finding, TriggerState
+from maintainer.domain.policy import Policy
+from maintainer.errors import StoreError
+from maintainer.store.control import CheckRecord, Control
+
+log = logging.getLogger(__name__)
+
+EVIDENCE = TypeAdapter(Evidence)
+FINDINGS = TypeAdapter(tuple[Finding, ...])
+
+
+def states(control: Control, policy: Policy, champion: str) -> dict[str, TriggerState]:
+    """Return the triggers' states after the last scheduled check of a champion (the name of its version).
+
+    A trigger that was defined otherwise then begins anew, under a new champion all do. So do they after a check that
+    cannot be read: what was kept of it must not keep the next one from being made.
+    """
+    last = control.scheduled_check(policy.model)
+    if last is None:
+        return {}
+    try:
+        seen, findings = evidence_of(last), FINDINGS.validate_json(last.findings)
+    except (StoreError, ValidationError) as error:
+        log.warning("the triggers of %s begin anew: %s", policy.model, error)
+        return {}
+    if seen.version != champion:
+        return {}
+    same = _same_triggers(policy, control.policy(last.policy_hash))
+    return {finding.trigger: finding.state for finding in findings if finding.trigger in same}
+
+
+def _same_triggers(policy: Policy, former: str) -> set[str]:
+    """Return the names of the triggers that are defined as in a kept policy (JSON)."""
+    now = policy.model_dump(mode="json", by_alias=True)["triggers"]
+    before = json.loads(former)["triggers"]
+    return {trigger["name"] for trigger in now if trigger in before}
+
+
+def evidence_of(record: CheckRecord) -> Evidence:
+    """Return the evidence that was kept of a check.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return EVIDENCE.validate_json(record.evidence)
+    except ValidationError as error:
+        raise StoreError(f"the evidence of check {record.id} cannot be read: {error}") from error
+
+
+def values(record: CheckRecord) -> Mapping[str, float]:
+    """Return the figures of a former check; none where what was kept of it cannot be read."""
+    try:
+        return evidence_of(record).values
+    except StoreError:
+        return {}
