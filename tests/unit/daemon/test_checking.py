@@ -199,7 +199,7 @@ def test_a_check_that_a_person_asks_for_shows_the_run_that_it_does_not_start(wor
     path.write_text(path.read_text().replace("mode: observe", "mode: auto").replace("labels: 1", "labels: 2"))
     world.context.load_policies()
     world.crown()
-    world.take_in({"id": "a", "y": 1.0}, {"id": "b", "y": 1.0})
+    world.take_in(*({"id": name, "y": 1.0, "prediction": 1.0} for name in "ab"))
     asked = world.check(later=2 * HOUR, scheduled=False)
     assert (asked.decision.start, asked.run_id) == (False, None)
     assert asked.decision.reason.startswith("this check was made by hand") and "aged fired" in asked.decision.reason
