@@ -269,8 +269,10 @@ class Train(Section):
         description="frontier: most the metric may lose on former data: points, but a share for mae and rmse",
     )
     replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
-    epochs: Count = Field(
-        default=5, description="most passes over the new samples; scratch and bootstrap may take 40 and more"
+    epochs: Count | None = Field(
+        default=None,
+        description="most passes over the new samples; null: 5, or more where these make less than 400 steps; "
+        "scratch and bootstrap may take 40 and more",
     )
     batch_size: Count = Field(default=128, description="samples in a step")
     optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from maintainer.domain.sample import TaskKind
-from maintainer.families.encoder import FIRST, LINEAR, MISSING, MOST, UNKNOWN, TableEncoder
+from maintainer.families.encoder import FIRST, HEIGHT, LINEAR, MISSING, MOST, UNKNOWN, TableEncoder
 
 OPSET, OPSET_ML, IR = 18, 3, 9  # old enough for every runtime in use, new enough for all that is needed
 ML = "ai.onnx.ml"
@@ -139,8 +139,9 @@ def _ramps(graph: _Graph, encoder: TableEncoder, raw: str, missing: str) -> str:
     value = graph.node("Gather", raw, places, axis=1)
     way = graph.node("Div", graph.node("Sub", value, lows), widths)
     low, high = (_double(graph, name, limit) for name, limit in (("ramp_least", 0.0), ("ramp_most", 1.0)))
-    held = graph.node("Clip", way, low, high)
-    return graph.node("Where", graph.node("Gather", missing, places, axis=1), low, held)
+    held = graph.node("Sub", graph.node("Clip", way, low, high), _double(graph, "ramp_middle", 0.5))
+    high_as = graph.node("Mul", held, _double(graph, "ramp_height", HEIGHT))
+    return graph.node("Where", graph.node("Gather", missing, places, axis=1), low, high_as)
 
 
 def _linear(graph: _Graph, content: Content, name: str, given: str) -> str:

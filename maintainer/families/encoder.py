@@ -20,6 +20,7 @@ MOST = 16.0  # where that ends: some hundred thousand scales from the middle say
 UNKNOWN, MISSING, FIRST = 0, 1, 2  # codes of a category; the vocabulary follows
 VOCABULARY = 1000  # most categories of one column with a code of their own
 STEPS = 24  # of the ramps that say where in its distribution a number lies
+HEIGHT = 0.3  # of a ramp, from -HEIGHT / 2 to HEIGHT / 2: all of them together weigh as much as the deviation
 WILD = 1e150  # beyond it a number has no part in where the ramps lie
 STRANGE = 0.05  # share of new numbers outside all ramps that asks for more of them
 MOST_STEPS = 4 * STEPS  # of one column
@@ -30,7 +31,7 @@ class NumberCode(Frozen):
 
     Deviation: (x - middle) / scale, of which everything beyond LINEAR counts by its logarithm. Ramp t is
     (x - knots[t]) / (knots[t + 1] - knots[t]) held to 0..1 (piecewise-linear encoding, Gorishniy et al. 2022,
-    https://arxiv.org/abs/2203.05556): each part of the distribution gets weights of its own.
+    https://arxiv.org/abs/2203.05556), around zero and HEIGHT high: each part of the distribution gets weights of its own.
     """
 
     name: str
@@ -203,7 +204,7 @@ def _coded_numbers(encoder: TableEncoder, samples: Samples) -> NDArray[np.float3
             for part in code.knots:
                 lows, highs = np.array(part[:-1]), np.array(part[1:])
                 ramps = np.clip((column[:, None] - lows) / (highs - lows), 0.0, 1.0)
-                out[:, start : start + len(lows)] = np.where(missing[:, None], 0.0, ramps)
+                out[:, start : start + len(lows)] = np.where(missing[:, None], 0.0, HEIGHT * (ramps - 0.5))
                 start += len(lows)
     return out
 

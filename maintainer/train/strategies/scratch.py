@@ -68,7 +68,7 @@ def _make(situation: Situation) -> _Made:
     exam = Exam(situation, encoder, criterion_of(situation, encoder), begin)
     rows = rows_of(family, encoder, samples)
     lesson = Lesson(rows, parts.new.size, exam.criterion, tracked=rules.strategy == "si")
-    longer = _longer(pace(rules, rules.replay.share), parts.new.size, family.pretrained)
+    longer = _longer(pace(rules, rules.replay.share, parts.new.size), parts.new.size, family.pretrained)
     tuned = train(module, lesson, longer, exam.judge, checkpoint_of(situation, "scratch"))
     return _Made(encoder, begin, begin | exam.flat.split(tuned.values), exam, tuned)
 

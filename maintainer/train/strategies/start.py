@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from maintainer.train.remember import remember
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.sweep import sweep
 
+EPOCHS, STEPS = 5, 400  # where a policy says nothing: few samples need many passes to move the weights at all
 WITNESSES = 1000  # most former samples that importances of another kind are measured on anew
 
 
@@ -117,18 +119,20 @@ def balanced(targets: Any, classes: int) -> Tensor:
     return torch.tensor(raw * counts.sum() / max((raw * counts).sum(), 1e-12), dtype=torch.float32)
 
 
-def pace(rules: Train, share: float) -> Pace:
-    """Return the pace the policy asks for.
+def pace(rules: Train, share: float, fresh: int) -> Pace:
+    """Return the pace the policy asks for, with `fresh` new rows.
 
     `batch_size` rows make a batch, the replayed ones among them; an epoch is one pass over the new rows.
     """
+    new = max(1, rules.batch_size - round(rules.batch_size * share))
+    epochs = rules.epochs or max(EPOCHS, ceil(STEPS * new / fresh))
     return Pace(
-        epochs=rules.epochs,
+        epochs=epochs,
         batch=rules.batch_size,
         share=share,
         learning_rate=rules.optimizer.learning_rate,
         weight_decay=rules.optimizer.weight_decay,
-        patience=rules.early_stopping.patience,
+        patience=max(rules.early_stopping.patience, 0 if rules.epochs else epochs // 4),
         seed=rules.seed,
         optimizer=rules.optimizer.name,
         schedule=rules.schedule,
@@ -153,7 +157,7 @@ def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
     judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
     share = rules.replay.share if rehearsing else 0.0
     place = checkpoint_of(situation, "tuned")
-    return train(begin.module(rules.dropout), lesson, pace(rules, share), judge, place)
+    return train(begin.module(rules.dropout), lesson, pace(rules, share, begin.fresh), judge, place)
 
 
 def new_only(begin: Start, penalty: Penalty | None = None, home: Tensor | None = None) -> Lesson:
