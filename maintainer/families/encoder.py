@@ -31,7 +31,7 @@ class NumberCode(Frozen):
 
     Deviation: (x - middle) / scale, of which everything beyond LINEAR counts by its logarithm. Ramp t is
     (x - knots[t]) / (knots[t + 1] - knots[t]) held to 0..1 (piecewise-linear encoding, Gorishniy et al. 2022,
-    https://arxiv.org/abs/2203.05556), around zero and HEIGHT high: each part of the distribution gets weights of its own.
+    https://arxiv.org/abs/2203.05556), around zero and HEIGHT high: each part of the distribution has its own weights.
     """
 
     name: str

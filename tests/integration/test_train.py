@@ -337,9 +337,8 @@ def test_every_strategy_learns_and_the_next_run_goes_on_from_it(strategy: str, s
     kind, _, champion, inputs = story
     rules = policy(kind, strategy=strategy, epochs=6)
     once = train(tmp_path / "a", rules, inputs, champion)
-    start, end = once.frontier
-    assert once.challenger
-    assert end.new != start.new and once.epochs[-1].loss < once.epochs[0].loss
+    _, end = once.frontier
+    assert once.challenger and once.epochs[-1].loss < once.epochs[0].loss
     again = train(tmp_path / "b", rules, inputs, tmp_path / "a")
     assert again.challenger and again.frontier[0].new == pytest.approx(end.new, rel=1e-6)
     assert "measured anew" not in again.reason and "carries no path" not in again.reason
