@@ -36,9 +36,8 @@ def test_numbers_are_standardised_squashed_and_marked_when_missing():
     assert coded.numbers[4000, :2].tolist() == [0.0, 1.0] and not coded.numbers[4000, 2:].any()
     high, low = coded.numbers[4001:]
     assert (high[0], low[0]) == (MOST, -MOST)
-    assert high[2:].tolist() == pytest.approx([HEIGHT / 2] * 24) and low[2:].tolist() == pytest.approx(
-        [-HEIGHT / 2] * 24
-    )
+    assert high[2:].tolist() == pytest.approx([HEIGHT / 2] * 24)
+    assert low[2:].tolist() == pytest.approx([-HEIGHT / 2] * 24)
 
 
 def test_the_ramps_add_up_to_the_place_in_the_distribution():
