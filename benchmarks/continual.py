@@ -23,7 +23,8 @@ from benchmarks.harness import Outcome, arguments, show
 from benchmarks.plain_mlp import PlainFamily, samples_of
 from benchmarks.streams import find, skipped
 from maintainer.domain.sample import TaskKind
-from maintainer.domain.sections import Base, Train
+from maintainer.domain.sections import Base
+from maintainer.domain.training import Train
 from maintainer.families.table import Samples, join
 from maintainer.train.exam import answers_of, rows_of
 from maintainer.train.flat import Flat

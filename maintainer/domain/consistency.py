@@ -10,8 +10,9 @@ from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind, folded
-from maintainer.domain.sections import Checks, Data, DirectorySource, Drift, Train
+from maintainer.domain.sections import Checks, DirectorySource, Drift
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
+from maintainer.domain.training import Data, Train
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
 from maintainer.domain.words import suggestion, wanted
 

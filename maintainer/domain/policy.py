@@ -45,23 +45,18 @@ from maintainer.domain.sections import (
     Budget,
     Checks,
     CheckWindow,
-    Data,
     DirectorySource,
     Drift,
-    EarlyStopping,
     Method,
     Needs,
-    Optimizer,
     Promotion,
     Quality,
     Reference,
-    Replay,
     Retention,
     RunRules,
-    SplitRules,
-    Train,
 )
 from maintainer.domain.task import CategoryFeature, Feature, NumberFeature, Task
+from maintainer.domain.training import Data, EarlyStopping, Optimizer, Replay, SplitRules, Train
 from maintainer.domain.triggers import (
     EVIDENCE,
     EVIDENCE_LATER,

@@ -1,4 +1,4 @@
-"""The parts of a policy that are neither task, triggers nor gates: where samples come from, checks, runs, training."""
+"""The parts of a policy that say where samples come from, how they are checked, and what a run may cost."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from maintainer.domain.metrics import ON_CHANCES
 from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only, refused
-from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, OpenShare, Positive, Real
+from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, Positive, Real
 
-NotNegative = Annotated[Real, Field(ge=0)]
 Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
-PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
 
 
 class Base(Section):
@@ -177,124 +175,6 @@ class RunRules(Section):
     budget: Budget = Field(default=Budget(), description="most runs in a span")
     timeout: Duration = Field(default=timedelta(minutes=30), description="longest time of a phase")
     memory: Bytes = Field(default=4 * GIB, description="most memory of a phase")
-
-
-class SplitRules(Section):
-    """Which samples train, which choose, which judge; see docs/decisions/0003-split-by-time-blocks.md."""
-
-    by: Annotated[Literal["time"], designed("stratified", "group")] = Field(
-        default="time", description="blocks of event time"
-    )
-    validation: OpenShare = Field(
-        default=0.15, description="share that chooses the epoch and the place on the frontier"
-    )
-    holdout: OpenShare = Field(default=0.2, description="share that is never trained on and judges in the gates")
-
-
-class Data(Section):
-    """Care for what is trained on."""
-
-    split: SplitRules = Field(default=SplitRules(), description="which samples train, which choose, which judge")
-    deduplicate: Annotated[NotBuilt, only(False)] = LATER
-    label_errors: Annotated[NotBuilt, only()] = LATER
-    outliers: Annotated[NotBuilt, only("keep")] = LATER
-    balance: Annotated[Literal["none", "weighted-loss"], designed("oversample", "undersample")] = Field(
-        default="none", description="weighted-loss: a sample of a rare class counts more, by the root of its rarity"
-    )
-    augment: Annotated[NotBuilt, only([])] = LATER
-
-
-class Replay(Section):
-    """Rehearsal of former samples."""
-
-    share: PartShare = Field(default=0.5, description="their part of each batch; 0: no rehearsal")
-    policy: Annotated[Literal["reservoir"], designed("class-balanced", "herding", "recency", "similar-to-new")] = Field(
-        default="reservoir", description="which former samples: a uniform draw"
-    )
-
-
-class Optimizer(Section):
-    """How weights move."""
-
-    name: Literal["adamw", "adam", "sgd"] = Field(
-        default="adamw", description="the rule; adamw: decay apart from the gradient; sgd: with momentum 0.9"
-    )
-    learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
-    weight_decay: NotNegative = Field(
-        default=0.01,
-        description="pull of the weights in each step: towards the champion's under frontier, else towards zero",
-    )
-
-
-class EarlyStopping(Section):
-    """When training ends before its last epoch."""
-
-    patience: Count = Field(default=2, description="epochs without a gain on the validation part")
-
-
-StrategyName = Literal[
-    "frontier",
-    "finetune",
-    "scratch",
-    "l2-sp",
-    "ewc",
-    "online-ewc",
-    "kfac",
-    "si",
-    "mas",
-    "lwf",
-    "replay",
-    "der++",
-    "a-gem",
-]
-FrontierPart = Literal["replay", "distillation", "penalty", "sweep"]
-
-
-class Train(Section):
-    """How a challenger is made."""
-
-    strategy: StrategyName = Field(
-        default="frontier",
-        description="frontier: tune the champion as far as the forgetting budget lets; finetune: just tune it; "
-        "scratch: begin anew; all others: tune it under one published method, for comparison",
-    )
-    without: tuple[FrontierPart, ...] = Field(
-        default=(), description="parts of frontier that are left out, to see what each is worth"
-    )
-    penalty: NotNegative | None = Field(
-        default=None, description="strength of the term that holds the challenger near the champion; by method"
-    )
-    forgetting_budget: NotNegative = Field(
-        default=0.01,
-        description="frontier: most the metric may lose on former data: points, but a share for mae and rmse",
-    )
-    replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
-    epochs: Count | None = Field(
-        default=None,
-        description="most passes over the new samples; null: 5, or more where these make less than 400 steps; "
-        "scratch and bootstrap may take 40 and more",
-    )
-    batch_size: Count = Field(default=128, description="samples in a step")
-    optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")
-    loss: Literal["auto", "cross-entropy", "focal", "huber", "mse"] = Field(
-        default="auto", description="auto: cross-entropy for classes, huber for numbers"
-    )
-    schedule: Literal["cosine", "constant"] = Field(
-        default="cosine", description="of the learning rate; cosine: warm-up, then down to a twentieth"
-    )
-    average: bool = Field(default=True, description="judge and keep a moving average of the weights, not the last ones")
-    clip: Positive | None = Field(default=1.0, description="largest norm of a gradient; null: whatever comes")
-    accumulate: Count = Field(default=1, description="batches whose gradients make one step")
-    dropout: PartShare = Field(default=0.1, description="share of units that are silent in a step")
-    early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="when training ends early")
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(default=0, description="of every random draw")
-    unfreeze: Annotated[NotBuilt, only("all")] = LATER
-    precision: Annotated[NotBuilt, only("auto", "fp32")] = LATER
-    search: Annotated[NotBuilt, only({}, zero="trials", beside=("timeout",))] = LATER
-
-    def strength(self, usual: float) -> float:
-        """Return the strength of the penalty: what the policy says, or the usual one of the method."""
-        return usual if self.penalty is None else self.penalty
 
 
 class Promotion(Section):

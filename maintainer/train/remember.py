@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maintainer.domain.sections import StrategyName
+from maintainer.domain.training import StrategyName
 from maintainer.families.family import Weights
 from maintainer.families.table import Samples
 from maintainer.train import importance, kfac

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from maintainer.domain.sections import StrategyName
+from maintainer.domain.training import StrategyName
 from maintainer.train.situation import Strategy
 from maintainer.train.strategies.a_gem import a_gem
 from maintainer.train.strategies.der import der_plus_plus
