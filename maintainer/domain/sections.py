@@ -19,8 +19,9 @@ Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
 class Base(Section):
     """What bootstrap starts from."""
 
-    family: Annotated[Literal["tabular-mlp"], designed("ft-transformer", "huggingface", "module")] = Field(
-        default="tabular-mlp", description="the kind of network"
+    family: Annotated[Literal["tabular-mlp", "ft-transformer"], designed("huggingface", "module")] = Field(
+        default="tabular-mlp",
+        description="the kind of network; ft-transformer: attention between columns, slower and better on some tables",
     )
     path: Annotated[NotBuilt, only()] = LATER
     entry_point: Annotated[NotBuilt, only()] = LATER

@@ -13,7 +13,8 @@ from torch import nn
 
 from maintainer.domain.phase import ExportResult, PhaseSpec
 from maintainer.errors import InputError
-from maintainer.export.graph import OPSET, Content, build
+from maintainer.export.graph import build
+from maintainer.export.nodes import OPSET, Content
 from maintainer.export.parity import Original, compare
 from maintainer.families.encoder import TableEncoder
 from maintainer.families.family import Family

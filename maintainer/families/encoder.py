@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,11 @@ class CategoryCode(Frozen):
 
 
 class TableEncoder(Encoder):
-    """The encoder of the families that take a table."""
+    """What the encoders of the families that take a table have in common."""
 
-    family: Literal["tabular-mlp"] = "tabular-mlp"  # pyright: ignore[reportIncompatibleVariableOverride]
+    family: str = "table"
     numbers: tuple[NumberCode, ...]
     categories: tuple[CategoryCode, ...]
-    hidden: tuple[int, ...] = (128, 128)
 
     @property
     def features(self) -> dict[str, str]:
@@ -78,6 +77,18 @@ class TableEncoder(Encoder):
         """Return how many numbers a row's numbers become."""
         return 2 * len(self.numbers) + sum(code.ramps for code in self.numbers)
 
+    @property
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """Return where, for each number column, its deviation, its indicator and its ramps lie among `width`."""
+        found, start = list[tuple[int, ...]](), 2 * len(self.numbers)
+        for place, code in enumerate(self.numbers):
+            found.append((place, len(self.numbers) + place, *range(start, start + code.ramps)))
+            start += code.ramps
+        return tuple(found)
+
+
+E = TypeVar("E", bound=TableEncoder)
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -87,10 +98,10 @@ class Coded:
     numbers: NDArray[np.float32]  # (n, width): k deviations, k missing indicators, then the ramps column by column
 
 
-def fit(task: TaskKind, samples: Samples, classes: tuple[str, ...]) -> TableEncoder:
-    """Return the encoder of samples whose labels are all there."""
+def fit(kind: type[E], task: TaskKind, samples: Samples, classes: tuple[str, ...]) -> E:
+    """Return the encoder, one of a family's own kind, of samples whose labels are all there."""
     mean, scale, _ = spread(samples.labels.astype(np.float64)) if task is TaskKind.REGRESSION else (0.0, 1.0, True)
-    return TableEncoder(
+    return kind(
         task=task,
         numbers=tuple(_number(name, column) for name, column in samples.numbers.items()),
         categories=tuple(_category(name, column) for name, column in samples.categories.items()),
@@ -135,7 +146,7 @@ def _frequent(column: NDArray[np.object_], known: tuple[str, ...], most: int) ->
     return tuple(sorted(value for value, _ in often[: max(most, 0)]))
 
 
-def grow(encoder: TableEncoder, samples: Samples, classes: tuple[str, ...]) -> TableEncoder:
+def grow(encoder: E, samples: Samples, classes: tuple[str, ...]) -> E:
     """Return the encoder with room for what is new in `samples`.
 
     That is a code for each new category, a scale for each number that was constant, and ramps where many numbers lie

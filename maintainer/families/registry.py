@@ -17,6 +17,10 @@ def family_of(name: str) -> Family:
         from maintainer.families.tabular_mlp import FAMILY
 
         return cast("Family", FAMILY)
+    if name == "ft-transformer":
+        from maintainer.families.ft_transformer import FAMILY as transformer
+
+        return cast("Family", transformer)
     raise InputError(f"there is no family '{name}'")
 
 

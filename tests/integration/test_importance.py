@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from maintainer.domain.sample import TaskKind
 from maintainer.families.encoder import CategoryCode, NumberCode, TableEncoder
-from maintainer.families.tabular_mlp import FAMILY, TableInputs, TabularMlp
+from maintainer.families.ft_transformer import FtEncoder
+from maintainer.families.registry import family_of
+from maintainer.families.table_family import TableInputs
+from maintainer.families.tabular_mlp import FAMILY, MlpEncoder
 from maintainer.train import importance
 from maintainer.train.memory import DISCOUNT, Memory, carry
 from maintainer.train.objective import Rows
+
+
+def transformer(task: TaskKind, classes: tuple[str, ...]) -> FtEncoder:
+    like = small(task, classes)
+    return FtEncoder(
+        task=task, numbers=like.numbers, categories=like.categories, classes=classes, token=8, heads=2, wide=12
+    )
 
 
 def rows_for(encoder: TableEncoder, n: int, seed: int) -> Rows:
@@ -21,14 +33,14 @@ def rows_for(encoder: TableEncoder, n: int, seed: int) -> Rows:
     return Rows(TableInputs(torch.stack(codes, dim=1), numbers), targets)
 
 
-def small(task: TaskKind, classes: tuple[str, ...]) -> TableEncoder:
+def small(task: TaskKind, classes: tuple[str, ...]) -> MlpEncoder:
     number = NumberCode(name="x", middle=0, scale=1, constant=False, missing=True)
     vocabulary = ("a", "b", "c")
     codes = tuple(CategoryCode(name=name, vocabulary=vocabulary, width=3) for name in ("u", "v"))
-    return TableEncoder(task=task, numbers=(number, number), categories=codes, classes=classes, hidden=(7, 5))
+    return MlpEncoder(task=task, numbers=(number, number), categories=codes, classes=classes, hidden=(7, 5))
 
 
-def looped(module: TabularMlp, rows: Rows, task: TaskKind) -> dict[str, torch.Tensor]:
+def looped(module: torch.nn.Module, rows: Rows, task: TaskKind) -> dict[str, torch.Tensor]:
     """The definition: one sample at a time, one class at a time, by autograd."""
     total = {name: torch.zeros_like(value) for name, value in module.named_parameters()}
     with torch.no_grad():
@@ -46,11 +58,14 @@ def looped(module: TabularMlp, rows: Rows, task: TaskKind) -> dict[str, torch.Te
     return total
 
 
+@pytest.mark.parametrize("make", [small, transformer])
 @pytest.mark.parametrize(("task", "classes"), [(TaskKind.CLASSIFICATION, ("p", "q", "r")), (TaskKind.REGRESSION, ())])
-def test_the_fisher_by_hooks_is_that_of_a_loop_over_samples(task: TaskKind, classes: tuple[str, ...]):
+def test_the_fisher_by_hooks_is_that_of_a_loop_over_samples(
+    task: TaskKind, classes: tuple[str, ...], make: Callable[[TaskKind, tuple[str, ...]], TableEncoder]
+):
     torch.manual_seed(0)
-    encoder = small(task, classes)
-    module, rows = FAMILY.build(encoder).eval(), rows_for(encoder, 40, 1)
+    encoder = make(task, classes)
+    module, rows = family_of(encoder.family).build(encoder, None, 0.0).eval(), rows_for(encoder, 40, 1)
     by_hooks = importance.fisher(module, rows, task, torch.Generator().manual_seed(0), 16)
     by_loop = looped(module, rows, task)
     for name, value in by_loop.items():

@@ -52,7 +52,7 @@ UNBUILT = [
     ("task.text", "body"),
     ("task.image", "photo"),
     ("task.features.a.missing", "impute"),
-    *(("base.family", family) for family in ("ft-transformer", "huggingface", "module")),
+    *(("base.family", family) for family in ("huggingface", "module")),
     ("base.path", "models/minilm"),
     ("base.entry_point", "acme:make"),
     *(("sources", [{"kind": kind, "topic": "x"}]) for kind in ("http", "kafka", "sql", "objects")),

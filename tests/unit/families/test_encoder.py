@@ -17,7 +17,7 @@ def samples(x: list[float], colour: list[str], labels: list[object] | None = Non
 
 
 def fitted(x: list[float], colour: list[str]) -> TableEncoder:
-    return fit(TaskKind.CLASSIFICATION, samples(x, colour), ("a", "b"))
+    return fit(TableEncoder, TaskKind.CLASSIFICATION, samples(x, colour), ("a", "b"))
 
 
 def test_unknown_and_missing_categories_have_codes_of_their_own():
