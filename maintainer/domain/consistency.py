@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
@@ -14,6 +15,7 @@ from maintainer.domain.sections import Checks, DirectorySource, Drift
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
 from maintainer.domain.training import Data, Train
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
+from maintainer.domain.values import format_duration
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
@@ -179,14 +181,17 @@ def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...])
     return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)
 
 
-def training_faults(task: TaskKind, data: Data, train: Train) -> Iterator[Fault]:
-    """Yield a split that leaves nothing to train on and a loss of another task."""
+def training_faults(task: TaskKind, data: Data, train: Train, longest: timedelta) -> Iterator[Fault]:
+    """Yield a split that leaves nothing to train on, a loss of another task, a search that outlasts its phase."""
     split = data.split
     if (apart := split.validation + split.holdout) >= MOST_APART:
         message = f"leave {max(0.0, 1 - apart):.0%} to train on: validation and holdout are {apart:g} together"
         yield Fault(("data", "split"), f"would {message}; wanted less than {MOST_APART:g}")
     if train.loss not in LOSSES[task]:
         yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")
+    if train.search.trials and train.search.timeout >= longest:
+        spans = f"{format_duration(train.search.timeout)}, and run.timeout {format_duration(longest)}"
+        yield Fault(("train", "search", "timeout"), f"is {spans}: no time is left to train; wanted less")
 
 
 REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -63,6 +64,18 @@ class EpochRecord(Frozen):
     former: float | None
 
 
+class Trial(Frozen):
+    """One attempt of a search over settings."""
+
+    number: int  # 0 is the policy as it stands
+    settings: dict[str, float]  # learning_rate, penalty (a factor of its usual strength), replay_share
+    centre: dict[str, float]  # the same of the policy
+    score: float | None  # gain on new data, less what former data lost beyond the budget
+    outcome: Literal["finished", "given up", "failed"]
+    course: tuple[float, ...]  # the main metric after each epoch, more is better
+    seconds: float
+
+
 class TrainResult(Frozen):
     """How training ended; without a challenger the run is rejected with the reason."""
 
@@ -73,6 +86,7 @@ class TrainResult(Frozen):
     alpha: float
     frontier: tuple[FrontierPoint, ...]
     epochs: tuple[EpochRecord, ...]
+    search: tuple[Trial, ...] = ()
     classes: tuple[str, ...]
     seconds: float
     threads: int

@@ -238,7 +238,7 @@ class Policy(Section):
         yield from source_faults(self.sources)
         yield from check_faults(self.task, self.checks)
         yield from trigger_faults(self.task, self.checks, self.triggers)
-        yield from training_faults(self.task.of, self.data, self.train)
+        yield from training_faults(self.task.of, self.data, self.train, self.run.timeout)
         yield from gate_faults(self.task.of, self.gates)
 
     def notes(self) -> list[str]:

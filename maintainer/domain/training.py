@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from maintainer.domain.section import LATER, NotBuilt, Section, designed, only
-from maintainer.domain.values import Count, OpenShare, Positive, Real
+from maintainer.domain.values import Count, Duration, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
 PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
@@ -64,6 +65,15 @@ class EarlyStopping(Section):
     """When training ends before its last epoch."""
 
     patience: Count = Field(default=2, description="epochs without a gain on the validation part")
+
+
+class Search(Section):
+    """Settings that are tried before the training: learning rate, strength of the penalty, replay share."""
+
+    trials: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
+        default=0, description="trainings that are made to find better settings; 0: none; needs the extra 'search'"
+    )
+    timeout: Duration = Field(default=timedelta(minutes=10), description="no trial begins after it")
 
 
 StrategyName = Literal[
@@ -124,7 +134,7 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(default=0, description="of every random draw")
     unfreeze: Annotated[NotBuilt, only("all")] = LATER
     precision: Annotated[NotBuilt, only("auto", "fp32")] = LATER
-    search: Annotated[NotBuilt, only({}, zero="trials", beside=("timeout",))] = LATER
+    search: Search = Field(default=Search(), description="settings that are tried before the training")
 
     def strength(self, usual: float) -> float:
         """Return the strength of the penalty: what the policy says, or the usual one of the method."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from maintainer.domain.phase import EpochRecord, FrontierPoint
+from maintainer.domain.phase import EpochRecord, FrontierPoint, Trial
 from maintainer.domain.policy import Train
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base
@@ -49,6 +50,7 @@ class Situation:
     parts: Parts
     balance: Literal["none", "weighted-loss"] = "none"
     checkpoints: Path | None = None  # where a killed training goes on from
+    watch: Callable[[float, float | None], None] | None = None  # is told the metric on new and former data, each epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Outcome:
     memory: Memory | None  # the champion's, fitted to the encoder; None where its weights play no part
     path: Tensor | None = None  # (P,) of the training, where the strategy keeps it
     notes: tuple[str, ...] = ()  # for the report
+    trials: tuple[Trial, ...] = ()  # of the search before it
 
 
 class Strategy(Protocol):

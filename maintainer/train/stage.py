@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from maintainer.train.flat import Flat
 from maintainer.train.gather import Gathered, gather
 from maintainer.train.memory import Memory
 from maintainer.train.remember import kind_of, remember, remember_path
+from maintainer.train.search import searched
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.strategies import strategy_of
 from maintainer.train.strategies.scratch import bootstrap
@@ -60,11 +61,18 @@ def _train(spec: PhaseSpec) -> Made:
     gathered = gather(spec, Path(spec.inputs["collect"]), champion.encoder.classes if champion else ())
     if gathered.obstacle:
         return Made(_result(spec, gathered, None, gathered.obstacle), None, None)
-    situation = _situation(spec, gathered)
-    outcome = strategy_of(spec.policy.train.strategy)(situation, champion) if champion else bootstrap(situation)
-    if why := _no_challenger(situation, outcome):
+    strategy = strategy_of(spec.policy.train.strategy)
+
+    def make(given: Situation) -> Outcome:
+        return strategy(given, champion) if champion else bootstrap(given)
+
+    found = searched(_situation(spec, gathered), make)
+    outcome = make(found.situation)
+    if found.trials:
+        outcome = replace(outcome, notes=(*outcome.notes, found.note), trials=found.trials)
+    if why := _no_challenger(found.situation, outcome):
         return Made(_result(spec, gathered, outcome, why), None, None)
-    return Made(_result(spec, gathered, outcome, None), outcome, _memory(situation, outcome))
+    return Made(_result(spec, gathered, outcome, None), outcome, _memory(found.situation, outcome))
 
 
 def _champion(directory: Path, policy: Policy) -> Champion:
@@ -128,6 +136,7 @@ def _result(spec: PhaseSpec, gathered: Gathered, outcome: Outcome | None, refusa
         alpha=outcome.chosen.alpha if outcome else 0.0,
         frontier=outcome.points if outcome else (),
         epochs=outcome.epochs if outcome else (),
+        search=outcome.trials if outcome else (),
         classes=gathered.classes,
         seconds=0.0,
         threads=spec.threads,

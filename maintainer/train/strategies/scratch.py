@@ -17,7 +17,7 @@ from maintainer.families.table import join
 from maintainer.train.exam import Exam, rows_of
 from maintainer.train.recipe import Lesson, Pace, Trained, train
 from maintainer.train.situation import Champion, Outcome, Situation
-from maintainer.train.strategies.start import checkpoint_of, criterion_of, pace
+from maintainer.train.strategies.start import checkpoint_of, criterion_of, pace, watching
 from maintainer.train.sweep import sweep
 
 EPOCHS, STEPS = 40, 2500  # at least, unless stopped early: there is no champion to start from
@@ -69,7 +69,7 @@ def _make(situation: Situation) -> _Made:
     rows = rows_of(family, encoder, samples)
     lesson = Lesson(rows, parts.new.size, exam.criterion, tracked=rules.strategy == "si")
     longer = _longer(pace(rules, rules.replay.share, parts.new.size), parts.new.size, family.pretrained)
-    tuned = train(module, lesson, longer, exam.judge, checkpoint_of(situation, "scratch"))
+    tuned = train(module, lesson, longer, watching(situation, exam.judge), checkpoint_of(situation, "scratch"))
     return _Made(encoder, begin, begin | exam.flat.split(tuned.values), exam, tuned)
 
 

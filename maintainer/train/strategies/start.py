@@ -23,7 +23,7 @@ from maintainer.train.exam import Exam, answers_of, rows_of
 from maintainer.train.memory import Kind, Memory
 from maintainer.train.objective import DELTA, Criterion, Rows
 from maintainer.train.penalty import Penalty, Quadratic
-from maintainer.train.recipe import Lesson, Pace, Trained, train
+from maintainer.train.recipe import Judged, Lesson, Pace, Trained, train
 from maintainer.train.remember import remember
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.sweep import sweep
@@ -157,7 +157,22 @@ def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
     judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
     share = rules.replay.share if rehearsing else 0.0
     place = checkpoint_of(situation, "tuned")
-    return train(begin.module(rules.dropout), lesson, pace(rules, share, begin.fresh), judge, place)
+    watched = watching(situation, judge)
+    return train(begin.module(rules.dropout), lesson, pace(rules, share, begin.fresh), watched, place)
+
+
+def watching(situation: Situation, judge: Callable[[Tensor], Judged]) -> Callable[[Tensor], Judged]:
+    """Return the judge, who also tells the watcher of the situation, where there is one."""
+    watch = situation.watch
+    if watch is None:
+        return judge
+
+    def told(values: Tensor) -> Judged:
+        judged = judge(values)
+        watch(judged.new, judged.former)
+        return judged
+
+    return told
 
 
 def new_only(begin: Start, penalty: Penalty | None = None, home: Tensor | None = None) -> Lesson:

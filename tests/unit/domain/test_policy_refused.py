@@ -90,7 +90,6 @@ UNBUILT = [
     *(("train.replay.policy", name) for name in ("class-balanced", "herding", "recency", "similar-to-new")),
     ("train.unfreeze", "head"),
     ("train.precision", "bf16"),
-    ("train.search", {"trials": 20}),
     ("export.opset", 17),
     ("export.quantize", "int8-dynamic"),
     *(("gates", [{"kind": kind}]) for kind in ("slices", "pinned", "calibration", "robustness", "fairness")),
@@ -118,8 +117,6 @@ INERT = [
     ("train.unfreeze", "all"),
     ("train.precision", "fp32"),
     ("train.precision", "auto"),
-    ("train.search", {"trials": 0}),
-    ("train.search", {"trials": 0, "timeout": "10m"}),
     ("export", {"opset": "auto", "quantize": "none"}),
     ("export", {}),
     ("data.balance", "none"),
@@ -139,7 +136,7 @@ def test_what_asks_for_nothing_is_accepted_and_leaves_no_trace(path: str, value:
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("data.deduplicate", 0), ("train.search", {"trials": 0, "tries": 9}), ("promotion.shadow", 0), ("notify", "")],
+    [("data.deduplicate", 0), ("promotion.shadow", 0), ("notify", "")],
 )
 def test_what_only_looks_like_nothing_is_refused(path: str, value: object) -> None:
     assert any(NOT_BUILT in message for message in messages(with_value(path, value)))
@@ -177,6 +174,7 @@ WRONG = [
     ("checks.drift.weights", {"a": 1e308}, "checks.drift.weights.a"),
     ("data.split", {"validation": 0.5, "holdout": 0.4}, "data.split"),
     ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
+    ("train.search", {"trials": 5, "timeout": "30m"}, "train.search.timeout: is 30m, and run.timeout 30m"),
     ("train.replay.share", 1.0, "train.replay.share"),
     ("train.epochs", 0, "train.epochs"),
     ("train.epochs", 2.5, "train.epochs"),

@@ -116,6 +116,18 @@ def train(with_former: bool = True) -> phase.TrainResult:
         alpha=0.5,
         frontier=points,
         epochs=epochs,
+        search=tuple(
+            phase.Trial(
+                number=k,
+                settings={"learning_rate": 0.001 * (k + 1), "penalty": 2.5},
+                centre={"learning_rate": 0.001, "penalty": 1.0},
+                score=0.01 * k if k < 2 else None,
+                outcome="finished" if k < 2 else "given up",
+                course=(0.7, 0.75),
+                seconds=12.0,
+            )
+            for k in range(3)
+        ),
         classes=("DOWN", "UP"),
         seconds=83.6,
         threads=1,

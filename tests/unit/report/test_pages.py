@@ -231,6 +231,12 @@ def test_a_run_tells_how_it_ended_why_and_each_interruption(views: SimpleNamespa
     assert "train 2026-11-21 11:01 UTC 1 min 24 s ✓ finished" in said
 
 
+def test_every_trial_of_a_search_is_shown_with_its_settings(views: SimpleNamespace, reader: Reader) -> None:
+    text = reader(render_run(views.run())).text
+    assert "learning rate 0.002, penalty 2.5" in text
+    assert text.count("given up") == 1
+
+
 def test_a_verdict_is_a_sign_and_a_word_beside_its_colour(views: SimpleNamespace, reader: Reader) -> None:
     said = reader(render_run(views.run())).text
     assert "superior accuracy on current ✓ passed 0.0212 0 " in said
