@@ -5,6 +5,7 @@ Samples name rows of a matrix that is held once: a thousand pixels are no column
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -93,6 +94,24 @@ class PlainFamily:
         if weights is not None:
             module.load_state_dict(weights)
         return module
+
+
+class PermutedFamily(PlainFamily):
+    """The same on rows whose columns come in one of several orders: row r of order k is named k * rows + r."""
+
+    def __init__(self, matrix: Tensor, hidden: tuple[int, ...], orders: Sequence[Tensor]) -> None:
+        super().__init__(matrix, hidden)
+        self.orders = torch.stack(list(orders))  # (k, d)
+
+    def inputs(self, encoder: PlainEncoder, samples: Samples) -> Vectors:
+        del encoder
+        place = torch.from_numpy(samples.numbers["row"].astype(np.int64))
+        number, row = place // len(self.matrix), place % len(self.matrix)
+        values = torch.empty(len(place), self.matrix.shape[1])
+        for order in number.unique():
+            mine = number == order
+            values[mine] = self.matrix[row[mine]][:, self.orders[order]]
+        return Vectors(values)
 
 
 def samples_of(rows: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Samples:
