@@ -138,6 +138,27 @@ class Api:
                     return found
                 time.sleep(POLL_SECONDS)
 
+    def experiment(self, path: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Begin an experiment and wait until it is over, telling its news; return its result.
+
+        Raises:
+            ApiError: it could not be done; the message says why.
+        """
+        name = self.post(path, body)["experiment"]
+        told = 0
+        with say.progress(what) as tell:
+            while True:
+                found = self.get(place("experiments", name))
+                for line in found["told"][told:]:
+                    tell(f"  {line}")
+                told = len(found["told"])
+                if found["over"]:
+                    break
+                time.sleep(POLL_SECONDS)
+        if found["error"] is not None:
+            raise ApiError(found["error"])
+        return found["result"]
+
     def _checked(self, call: Any) -> Any:
         try:
             response: httpx.Response = self._runner.run(call)

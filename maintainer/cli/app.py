@@ -71,10 +71,10 @@ def root(
 
 def add_commands() -> None:
     """Add the commands of every topic, once."""
-    from maintainer.cli import daemon, models, policies, runs, story
+    from maintainer.cli import daemon, experiments, models, policies, runs, story
 
     if not app.registered_commands:
-        for topic in (story, policies, daemon, models, runs):
+        for topic in (story, policies, daemon, models, runs, experiments):
             topic.add_to(app)
 
 

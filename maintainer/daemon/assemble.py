@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
-from maintainer.compute.child import Job, run_job
+from maintainer.compute.child import run_job
 from maintainer.daemon.collect import collect
 from maintainer.daemon.machine import Outcome
+from maintainer.daemon.phases import job_of, phase_spec, version_dir
 from maintainer.daemon.reports import report_run
 from maintainer.domain.model import Manifest
-from maintainer.domain.phase import GateResult, PhaseSpec, TrainResult
+from maintainer.domain.phase import GateResult, TrainResult
 from maintainer.domain.policy import Policy, schema_of
 from maintainer.domain.run import Phase, Verdict
 from maintainer.errors import RefusedError, UnreadableError
@@ -62,10 +63,9 @@ class Assembly:
 
     def champion(self, record: RunRecord) -> Manifest | None:
         """Return the manifest of the champion that a run starts from."""
-        return None if record.champion is None else artifacts.read_manifest(self._version_dir(record, record.champion))
-
-    def _version_dir(self, record: RunRecord, version: str) -> Path:
-        return self.settings.models_dir(record.model) / "versions" / version
+        if record.champion is None:
+            return None
+        return artifacts.read_manifest(version_dir(self.settings, record, record.champion))
 
     def _collect(self, record: RunRecord, policy: Policy) -> Outcome:
         champion = self.champion(record)
@@ -78,30 +78,9 @@ class Assembly:
         target = run_dir / phase
         if target.exists():
             return
-        out = artifacts.fresh_partial(target)
-        champion = self.champion(record)
-        spec = PhaseSpec(
-            phase=phase,
-            run=record.id,
-            version=record.version,
-            policy=policy,
-            classes=champion.classes if champion else policy.task.classes,
-            inputs={done: str(run_dir / done) for done in Phase if (run_dir / done).exists()},
-            champion=str(self._version_dir(record, record.champion).absolute()) if record.champion else None,
-            out=str(out),
-            threads=self.settings.threads,
-            keep=str(artifacts.kept_beside(target)),
-        )
-        spec_path = run_dir / f"{phase}.json"
-        artifacts.write_text(spec_path, spec.model_dump_json(indent=2, by_alias=True) + "\n")
-        job = Job(
-            module="maintainer.daemon.worker",
-            arguments=(str(spec_path), str(policy.run.memory)),
-            log=run_dir / f"{phase}.log",
-            timeout_seconds=policy.run.timeout.total_seconds(),
-            memory_bytes=policy.run.memory,
-            threads=self.settings.threads,
-        )
+        artifacts.fresh_partial(target)
+        artifacts.kept_beside(target)
+        job = job_of(phase_spec(self.settings, record, policy, phase), run_dir)
         run_job(job, self.stopping)
         artifacts.publish_partial(target)
         artifacts.drop_kept(target)

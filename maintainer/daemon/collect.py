@@ -117,7 +117,7 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
             former=Span(start=cut.former.start, end=cut.former.end),
             memory_from=cut.former.start if rows.get("replay") else cut.new.start,
             rows=rows,
-            data_hash=_digest(partial, sorted(rows)),
+            data_hash=data_digest(partial, sorted(rows)),
             block_seconds=block,
         )
         artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
@@ -128,7 +128,8 @@ def _counted(rows: dict[str, int]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in rows.items())
 
 
-def _digest(folder: Path, names: list[str]) -> str:
+def data_digest(folder: Path, names: list[str]) -> str:
+    """Return the SHA-256 (hex) over the names and the digests of the files that a run learned from."""
     whole = hashlib.sha256()
     for name in names:
         whole.update(f"{name} {artifacts.sha256(folder / f'{name}.parquet')}\n".encode())

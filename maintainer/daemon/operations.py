@@ -17,6 +17,8 @@ from maintainer.daemon.assemble import Assembly
 from maintainer.daemon.checking import Checked, run_check
 from maintainer.daemon.context import Context
 from maintainer.daemon.evidently import write_evidently_report
+from maintainer.daemon.lab import Lab
+from maintainer.daemon.reproducing import reproduce
 from maintainer.daemon.starting import next_run
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Run
@@ -67,6 +69,7 @@ class Operations:
     ) -> None:
         self.context = context
         self._tell = tell  # of what went on in the background
+        self.lab = Lab(runner)
         self._runner = runner
         self._flying: set[str] = set()  # runs that the runner has and has not finished with
         self._rests: dict[str, Rest] = {}  # of runs that were put off; a new process tries at once
@@ -134,6 +137,10 @@ class Operations:
             run = record.id
         self.drive(run)
         return run
+
+    def reproduce(self, run_id: str, threads: int | None) -> str:
+        """Begin to train a past run again and compare; return the id of the experiment."""
+        return self.lab.begin(f"reproduce-{run_id}", reproduce(self.context, run_id, threads))
 
     def paused_run(self, model: str) -> str | None:
         """Return the run of a model that is not over and that nobody works on."""

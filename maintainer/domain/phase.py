@@ -76,6 +76,13 @@ class Trial(Frozen):
     seconds: float
 
 
+class Circumstances(Frozen):
+    """What the bits of weights depend on beside data, policy, seed and threads."""
+
+    packages: dict[str, str]  # name -> version
+    processor: str  # its model, and the instructions that the kernels are chosen by
+
+
 class TrainResult(Frozen):
     """How training ended; without a challenger the run is rejected with the reason."""
 
@@ -91,6 +98,7 @@ class TrainResult(Frozen):
     seconds: float
     threads: int
     seed: int
+    circumstances: Circumstances | None = None  # None: trained before they were noted
 
 
 class ExportResult(Frozen):

@@ -18,6 +18,7 @@ from maintainer.families.registry import family_in, family_of
 from maintainer.families.table import join
 from maintainer.families.weights import MODEL, load_tensors, save_tensors
 from maintainer.train import memory
+from maintainer.train.circumstances import circumstances
 from maintainer.train.flat import Flat
 from maintainer.train.gather import Gathered, gather
 from maintainer.train.memory import Memory
@@ -41,7 +42,8 @@ def run(spec: PhaseSpec) -> None:
     made = _train(spec)
     if made.outcome is not None and made.memory is not None:
         _write(Path(spec.out), spec, made.outcome, made.memory)
-    result = made.result.model_copy(update={"seconds": time.monotonic() - began})
+    told = {"seconds": time.monotonic() - began, "circumstances": circumstances()}
+    result = made.result.model_copy(update=told)
     (Path(spec.out) / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
 
 

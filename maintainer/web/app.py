@@ -178,6 +178,20 @@ def start(
     return {"run": run, "resumed": run == paused}
 
 
+@router.post("/runs/{run}/reproduce", status_code=202)
+def reproduce(
+    run: str, held: Held, threads: Annotated[int | None, Body(embed=True, ge=1, le=64)] = None
+) -> dict[str, str]:
+    """Begin to train a past run again and to compare the outcome."""
+    return {"experiment": held.reproduce(run, threads)}
+
+
+@router.get("/experiments/{experiment}")
+def experiment(experiment: str, held: Held) -> dict[str, Any]:
+    """Return where an experiment stands, with its result once it is over."""
+    return held.lab.look(experiment)
+
+
 @router.post("/models/{model}/rollback")
 def rollback(model: str, held: Held, to: Annotated[str | None, Body(embed=True)] = None) -> dict[str, str]:
     """Make a former champion serve again."""

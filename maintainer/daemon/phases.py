@@ -1,0 +1,56 @@
+"""What a heavy phase's child is told, and what it may cost: for a run itself and for a trial beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maintainer.compute.child import Job
+from maintainer.domain.phase import PhaseSpec
+from maintainer.domain.policy import Policy
+from maintainer.domain.run import Phase
+from maintainer.settings import Settings
+from maintainer.store import artifacts
+from maintainer.store.control import RunRecord
+
+
+def version_dir(settings: Settings, record: RunRecord, version: str) -> Path:
+    """Return where a version of a run's model lies."""
+    return settings.models_dir(record.model).absolute() / "versions" / version
+
+
+def phase_spec(settings: Settings, record: RunRecord, policy: Policy, phase: Phase) -> PhaseSpec:
+    """Return the spec of a phase of a run, its output in the partial directory beside its place.
+
+    Raises:
+        NotFoundError: the champion that the run starts from is gone.
+    """
+    run_dir = settings.run_dir(record.id).absolute()
+    champion = version_dir(settings, record, record.champion) if record.champion else None
+    known = artifacts.read_manifest(champion).classes if champion else policy.task.classes
+    return PhaseSpec(
+        phase=phase,
+        run=record.id,
+        version=record.version,
+        policy=policy,
+        classes=known,
+        inputs={done: str(run_dir / done) for done in Phase if (run_dir / done).exists()},
+        champion=str(champion) if champion else None,
+        out=str(run_dir / f"{phase}{artifacts.PARTIAL}"),
+        threads=settings.threads,
+        keep=str(run_dir / f"{phase}{artifacts.KEPT}"),
+    )
+
+
+def job_of(spec: PhaseSpec, folder: Path) -> Job:
+    """Write the spec into a folder; return the job that does it, its log beside."""
+    path = folder / f"{spec.phase}.json"
+    artifacts.write_text(path, spec.model_dump_json(indent=2, by_alias=True) + "\n")
+    rules = spec.policy.run
+    return Job(
+        module="maintainer.daemon.worker",
+        arguments=(str(path), str(rules.memory)),
+        log=folder / f"{spec.phase}.log",
+        timeout_seconds=rules.timeout.total_seconds(),
+        memory_bytes=rules.memory,
+        threads=spec.threads,
+    )
