@@ -105,6 +105,10 @@ def _tell_model(found: dict[str, Any]) -> None:
         print(f"{'policy':15} {problem}")
     for note in found["inbox"]:
         print(f"{'inbox':15} {note}")
+    for one in found["waiting_for_labels"]:
+        print(f"{'labels':15} {one['labels']} more are waited for: {one['sentence']}")
+    if found["waiting_for_labels"]:
+        print(f"{'':15} `maintainer label-queue {found['model']}` names the samples most worth one")
     check, last = found["last_check"], found["last_run"]
     if check:
         print(f"{'last check':15} {check['check']} at {check['at'][:16]}: {check['decision']['reason']}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from maintainer.compute.child import run_job
 from maintainer.daemon.collect import collect
@@ -38,6 +38,7 @@ class Assembly:
     database: Database
     clock: Callable[[], datetime]
     stopping: threading.Event
+    ask: Callable[[str, dict[str, Any]], dict[str, Any]]  # the warm worker: task, request -> answer
 
     def perform(self, run_id: str, phase: Phase) -> Outcome:
         """Do one phase of a run; its output in place means it was done already.
@@ -71,7 +72,19 @@ class Assembly:
         champion = self.champion(record)
         schema = schema_of(policy, champion.classes if champion else ())
         reader = Reader(self.database, schema, record.created_at)
-        return Outcome(collect(reader, policy, champion, self.settings.run_dir(record.id) / Phase.COLLECT))
+        target = self.settings.run_dir(record.id).absolute() / Phase.COLLECT
+        note = collect(reader, policy, champion, target)
+        why = self._outlook(record, policy, target)
+        return Outcome(why, Verdict.REJECTED) if why else Outcome(note)
+
+    def _outlook(self, record: RunRecord, policy: Policy, collected: Path) -> str:
+        """Return why no challenger could pass the gates; empty where one may, and training is worth its compute."""
+        request = {
+            "policy": policy.model_dump(mode="json", by_alias=True),
+            "collect": str(collected),
+            "champion": str(version_dir(self.settings, record, record.champion)) if record.champion else None,
+        }
+        return str(self.ask("outlook", request)["why"])
 
     def _heavy(self, record: RunRecord, policy: Policy, phase: Phase) -> None:
         run_dir = self.settings.run_dir(record.id).absolute()

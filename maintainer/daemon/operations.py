@@ -82,7 +82,7 @@ class Operations:
     def assembly(self) -> Assembly:
         """Return what does the phases of runs."""
         held = self.context
-        return Assembly(held.settings, held.control, held.database, held.clock, held.stopping)
+        return Assembly(held.settings, held.control, held.database, held.clock, held.stopping, held.warm.ask)
 
     # --- what comes in
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from maintainer.daemon.doctor import forgotten
 from maintainer.daemon.inboxes import notes, source_problems
 from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
+from maintainer.daemon.waiting import waiting
 from maintainer.domain.evidence import DriftScore
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
 from maintainer.domain.policy import Policy
@@ -54,12 +56,20 @@ def of_model(held: Operations, model: str) -> dict[str, Any]:
         "labels": reader.labels_known(),
         "quarantined": reader.quarantined(),
         "inbox": notes(context, policy),
+        "waiting_for_labels": _waiting(held, policy, reader),
         "next_check": held.next_check(policy).isoformat() if champion else None,
         "last_check": of_check_record(checks[0]) if checks else None,
         "last_run": of_run_record(held, runs_of[0]) if runs_of else None,
         "problem": _problem(held, policy, champion is not None),
         "policy_problems": context.problems,
     }
+
+
+def _waiting(held: Operations, policy: Policy, reader: Reader) -> list[dict[str, Any]]:
+    champion = held.context.champion(policy.model)
+    if champion is None:
+        return []
+    return [asdict(one) for one in waiting(held.context, policy, champion.version, reader)]
 
 
 def _problem(held: Operations, policy: Policy, champion: bool) -> str | None:

@@ -57,7 +57,16 @@ def evidently(request: dict[str, Any]) -> dict[str, Any]:
     return {"path": request["out"]}
 
 
-TASKS = {"drift": drift, "answer": answer, "evidently": evidently}
+def outlook(request: dict[str, Any]) -> dict[str, Any]:
+    """Say why no challenger can pass the gates with what a run collected; nothing where one may."""
+    from maintainer.domain.policy import Policy
+    from maintainer.gate.foresee import foresee
+
+    champion = None if request["champion"] is None else Path(request["champion"])
+    return {"why": foresee(Policy.model_validate(request["policy"]), Path(request["collect"]), champion)}
+
+
+TASKS = {"drift": drift, "answer": answer, "evidently": evidently, "outlook": outlook}
 
 
 def main() -> None:
