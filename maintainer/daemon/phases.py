@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from maintainer.compute.child import Job
-from maintainer.domain.phase import PhaseSpec
+from maintainer.daemon.lineage import periods
+from maintainer.domain.phase import CollectResult, PhaseSpec
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Phase
 from maintainer.settings import Settings
 from maintainer.store import artifacts
 from maintainer.store.control import RunRecord
+from maintainer.store.results import find_result
 
 
 def version_dir(settings: Settings, record: RunRecord, version: str) -> Path:
@@ -27,6 +29,7 @@ def phase_spec(settings: Settings, record: RunRecord, policy: Policy, phase: Pha
     run_dir = settings.run_dir(record.id).absolute()
     champion = version_dir(settings, record, record.champion) if record.champion else None
     known = artifacts.read_manifest(champion).classes if champion else policy.task.classes
+    line = periods(settings, record, _block(run_dir)) if phase is Phase.GATE else ()
     return PhaseSpec(
         phase=phase,
         run=record.id,
@@ -38,7 +41,13 @@ def phase_spec(settings: Settings, record: RunRecord, policy: Policy, phase: Pha
         out=str(run_dir / f"{phase}{artifacts.PARTIAL}"),
         threads=settings.threads,
         keep=str(run_dir / f"{phase}{artifacts.KEPT}"),
+        periods=line,
     )
+
+
+def _block(run_dir: Path) -> float | None:
+    collected = find_result(CollectResult, run_dir, Phase.COLLECT)
+    return collected.block_seconds if collected else None
 
 
 def job_of(spec: PhaseSpec, folder: Path) -> Job:

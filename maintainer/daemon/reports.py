@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from maintainer.daemon.lineage import rows
 from maintainer.domain.phase import CollectResult, ExportResult, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.report.files import write
@@ -37,6 +38,7 @@ def report_run(settings: Settings, control: Control, record: RunRecord, policy: 
         version=record.version,
         policy_hash=record.policy_hash,
         check_id=record.check_id,
+        line=rows(settings, record),
     )
     path = report_path(settings, record.id)
     write(path, render_run(view))

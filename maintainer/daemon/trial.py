@@ -104,6 +104,7 @@ class Trial:
                 "out": str(artifacts.fresh_partial(target)),
                 "threads": self.threads,
                 "keep": None,
+                "periods": (),
             }
         )
         run_job(job_of(spec, self.folder), self.past.stopping)

@@ -14,6 +14,7 @@ from maintainer.domain.sample import TaskKind
 
 Labels = NDArray[np.int64]
 Values = NDArray[np.float64]
+Table = Sequence[Sequence[float | None]]  # R[i][j]: a metric on period j after update i
 
 CLASSIFICATION = ("accuracy", "f1_macro", "log_loss", "ece")
 REGRESSION = ("mae", "rmse", "r2")
@@ -138,22 +139,78 @@ def negative_flips(champion_right: NDArray[np.bool_], challenger_right: NDArray[
     return float(np.mean(champion_right & ~challenger_right))
 
 
-def backward_transfer(table: Sequence[Sequence[float]], metric: str) -> float:
-    """Return mean over j < T of the gain R[T, j] - R[j, j]; table[i][j] is the metric on period j after update i.
+def average(table: Table) -> float | None:
+    """Return mean over j <= T of R[T, j]; table[i][j] is the metric on period j after update i, None where unknown.
+
+    Lopez-Paz & Ranzato 2017, eq. 2, https://arxiv.org/abs/1706.08840.
+    """
+    known = [value for value in table[-1][: len(table)] if value is not None] if table else []
+    return float(np.mean(known)) if known else None
+
+
+def plasticity(table: Table) -> float | None:
+    """Return mean over j of R[j, j]: how well each period was learned when it was new.
+
+    Called learning accuracy in Riemer et al. 2019, section 4, https://arxiv.org/abs/1810.11910.
+    """
+    known = [value for j, row in enumerate(table) if j < len(row) and (value := row[j]) is not None]
+    return float(np.mean(known)) if known else None
+
+
+def backward_transfer(table: Table, metric: str) -> float:
+    """Return mean over j < T of the gain R[T, j] - R[j, j]; what is unknown is left out.
 
     Negative is forgetting. Lopez-Paz & Ranzato 2017, eq. 3, https://arxiv.org/abs/1706.08840. Signs follow `lost`.
     """
     last = len(table) - 1
-    gains = [-lost(metric, table[j][j], table[last][j]) for j in range(last)]
+    pairs = [(table[j][j], table[last][j]) for j in range(last)]
+    gains = [-lost(metric, own, now) for own, now in pairs if own is not None and now is not None]
     return float(np.mean(gains)) if gains else 0.0
 
 
-def forgetting(table: Sequence[Sequence[float]], metric: str) -> float:
-    """Return mean over j < T of the loss from the best R[l, j], j <= l < T, to R[T, j].
+def forward_transfer(table: Table, constant: Sequence[float | None], metric: str) -> float | None:
+    """Return mean over j > 0 of the gain R[j-1, j] - b[j]: what a period gets from those before it.
+
+    Lopez-Paz & Ranzato 2017, eq. 4, https://arxiv.org/abs/1706.08840; b is there an untrained model, here the best
+    constant answer to the period. None where no row tells of the period after it. Signs follow `lost`.
+    """
+    gains: list[float] = []
+    for j in range(1, len(table)):
+        before, base = (table[j - 1][j] if len(table[j - 1]) > j else None), constant[j]
+        if before is not None and base is not None:
+            gains.append(-lost(metric, base, before))
+    return float(np.mean(gains)) if gains else None
+
+
+def forgetting(table: Table, metric: str) -> float:
+    """Return mean over j < T of the loss from the best R[l, j], j <= l < T, to R[T, j]; what is unknown is left out.
 
     Chaudhry et al. 2018, eq. 3, https://arxiv.org/abs/1801.10112, from the update that first learned the period.
     """
     last = len(table) - 1
     best = max if HIGHER_IS_BETTER[metric] else min
-    losses = [lost(metric, best(table[i][j] for i in range(j, last)), table[last][j]) for j in range(last)]
+    losses: list[float] = []
+    for j in range(last):
+        former, now = [value for i in range(j, last) if (value := table[i][j]) is not None], table[last][j]
+        if former and now is not None:
+            losses.append(lost(metric, best(former), now))
     return float(np.mean(losses)) if losses else 0.0
+
+
+def intransigence(metric: str, joint: Sequence[float], own: Sequence[float]) -> float:
+    """Return mean over k of the loss from a model trained on all data at once, joint[k], to R[k, k]; needs a k.
+
+    Chaudhry et al. 2018, eq. 5, https://arxiv.org/abs/1801.10112. Negative: better than the joint model.
+    """
+    return float(np.mean([lost(metric, best, found) for best, found in zip(joint, own, strict=True)]))
+
+
+def worst_through(metric: str, former: Sequence[float | None]) -> float | None:
+    """Return the worst that a model did on former data at any time of its training; None where it was never asked.
+
+    The min-ACC of De Lange et al. 2023, eq. 3, https://arxiv.org/abs/2205.13452, over epochs in place of steps.
+    """
+    known = [value for value in former if value is not None]
+    if not known:
+        return None
+    return min(known) if HIGHER_IS_BETTER[metric] else max(known)

@@ -18,6 +18,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Period(Frozen):
+    """The samples that judged a version when it was made."""
+
+    version: str
+    holdout: str  # the file
+    block_seconds: float | None  # see Split
+
+
 class PhaseSpec(Frozen):
     """Everything a child needs to do one phase; it sees only files."""
 
@@ -31,6 +39,7 @@ class PhaseSpec(Frozen):
     out: str  # exists and is empty; published by the caller in one rename
     threads: int
     keep: str | None = None  # a directory that outlives a killed attempt
+    periods: tuple[Period, ...] = ()  # of the champion's line, oldest first, then the run's own; for the gates' page
 
 
 class CollectResult(Frozen):
@@ -130,6 +139,36 @@ class GateFinding(Frozen):
     sentence: str  # in words, for the report
 
 
+class ClassMoved(Frozen):
+    """One class on one holdout: the share of its samples that each model has right, and what flipped."""
+
+    name: str
+    n: int
+    before: float
+    after: float
+    negative: float  # share of its samples that were right and are wrong now
+    positive: float
+
+
+class Moved(Frozen):
+    """What changed sample by sample on one holdout."""
+
+    n: int
+    negative: float  # share that was right and is wrong now
+    positive: float  # share that was wrong and is right now
+    classes: tuple[ClassMoved, ...] = ()  # those that labels have, for classification
+
+
+class PeriodFigure(Frozen):
+    """The main metric on the part of a former holdout that no version has ever learned from."""
+
+    version: str  # the one that the period judged
+    n: int
+    challenger: float
+    champion: float | None
+    constant: float  # what the best constant answer comes to
+
+
 class GateResult(Frozen):
     """All gates, and the figures of both models on both holdouts."""
 
@@ -138,6 +177,9 @@ class GateResult(Frozen):
     champion: dict[str, dict[str, float]]  # empty at bootstrap
     negative_flip_rate: float | None
     positive_flip_rate: float | None
+    moved: dict[str, Moved] = {}  # holdout -> what flipped there
+    metric: str = ""  # the main one, of the periods
+    periods: tuple[PeriodFigure, ...] = ()  # oldest first; the last is the run's own
 
     @property
     def passed(self) -> bool:

@@ -35,6 +35,7 @@ class Pairs:
     labels: NDArray[np.int64] | Floats  # (n,) class indices, or values
     challenger: Answered
     champion: Answered | None  # None at bootstrap
+    names: tuple[str, ...] = ()  # of the classes, by index
 
     @property
     def n(self) -> int:

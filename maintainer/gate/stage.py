@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maintainer.champion import Answers, Model, load_session
+from maintainer.domain.gates import aim
 from maintainer.domain.metrics import negative_flips
-from maintainer.domain.phase import ExportResult, GateResult, PhaseSpec
-from maintainer.domain.policy import Gate, LatencyGate, NegativeFlipsGate
+from maintainer.domain.phase import ExportResult, GateResult, PeriodFigure, PhaseSpec
+from maintainer.domain.policy import Gate, LatencyGate
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError
 from maintainer.gate.figures import Answered, Figures, Pairs, Speeds, all_metrics
-from maintainer.gate.gates import judge_all, right_within
+from maintainer.gate.gates import judge_all
 from maintainer.gate.holdout import Holdout, read_holdout, write_answers
 from maintainer.gate.latency import Call, time_calls
+from maintainer.gate.moved import measured, moved, tolerance_of, unlearned
 from maintainer.gate.statistics import Resampling
 from maintainer.rows import columns_of, missing_row
 
@@ -47,6 +49,7 @@ def run(spec: PhaseSpec) -> None:
         speeds=_speeds(spec.policy.gates, challenger, champion, holdouts),
     )
     result = summarise(figures, spec.policy.gates, Resampling(seed=spec.policy.train.seed))
+    result = result.model_copy(update={"periods": _periods(spec, task, challenger, champion)})
     write_answers(Path(spec.out) / "answers.parquet", [(h, _columns(*said[h.name])) for h in holdouts])
     (Path(spec.out) / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
 
@@ -87,7 +90,7 @@ def pair(task: TaskKind, holdout: Holdout, challenger: Answers, champion: Answer
     known = set(challenger.classes) | set(champion.classes if champion else ()) | {str(x) for x in holdout.labels}
     places = {name: place for place, name in enumerate(sorted(known))}
     former = among(champion, places) if champion else None
-    return Pairs(_indices(holdout.labels, places), among(challenger, places), former)
+    return Pairs(_indices(holdout.labels, places), among(challenger, places), former, tuple(sorted(known)))
 
 
 def valued(answers: Answers) -> Answered:
@@ -135,7 +138,22 @@ def summarise(figures: Figures, gates: tuple[Gate, ...], how: Resampling) -> Gat
         champion={name: _told(figures.task, p, p.champion) for name, p in figures.holdouts.items() if p.champion},
         negative_flip_rate=flips[0] if flips else None,
         positive_flip_rate=flips[1] if flips else None,
+        moved=moved(figures, gates),
+        metric=aim(gates, figures.task),
     )
+
+
+def _periods(spec: PhaseSpec, task: TaskKind, challenger: Model, champion: Model | None) -> tuple[PeriodFigure, ...]:
+    """Return both models on the periods of the line; one without samples that nobody learned from is left out."""
+    found: list[PeriodFigure] = []
+    for period in spec.periods:
+        file = Path(period.holdout)
+        holdout = unlearned(read_holdout(file, period.version, task), period, spec.policy) if file.exists() else None
+        if holdout is not None:
+            former = answer_all(champion, holdout) if champion else None
+            pairs = pair(task, holdout, answer_all(challenger, holdout), former)
+            found.append(measured(aim(spec.policy.gates, task), period.version, pairs))
+    return tuple(f for f in found if np.isfinite([f.challenger, f.constant, f.champion or 0.0]).all())
 
 
 def _told(task: TaskKind, pairs: Pairs, answered: Answered) -> dict[str, float]:
@@ -150,11 +168,7 @@ def flip_rates(figures: Figures, gates: tuple[Gate, ...]) -> tuple[float, float]
     pairs = figures.holdouts.get("current")
     if pairs is None or pairs.champion is None:
         return None
-    gate = next(
-        (g for g in gates if isinstance(g, NegativeFlipsGate)),
-        NegativeFlipsGate.model_validate({"kind": "negative-flips"}),
-    )
-    near = right_within(figures.task, gate.tolerance)
+    near = tolerance_of(gates, figures.task)
     if pairs.n == 0 or (near is not None and pairs.spread == 0):
         return None
     before, after = pairs.right(pairs.champion, near), pairs.right(pairs.challenger, near)

@@ -10,15 +10,17 @@ from markupsafe import Markup
 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, RELATIVE
 from maintainer.domain.model import Manifest, Span
-from maintainer.domain.phase import CollectResult, ExportResult, GateFinding, GateResult, TrainResult
+from maintainer.domain.phase import ClassMoved, CollectResult, ExportResult, GateFinding, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict
-from maintainer.report import charts, frontier, words
+from maintainer.report import charts, frontier, heatmap, words
 from maintainer.report.charts import Lines, Series
 from maintainer.report.check import beyond_chance
 from maintainer.report.frontier import Frontier
+from maintainer.report.matrix import Row, dip, matrix
 from maintainer.report.page import render
 
+CLASSES = 60  # rows of the table of classes
 HOLDOUTS = {"current": "new data (current holdout)", "reference": "former data (reference holdout)"}
 
 
@@ -39,6 +41,7 @@ class RunView:
     version: str | None  # the challenger, promoted or not
     policy_hash: str
     check_id: str | None = None
+    line: tuple[Row, ...] = ()  # the versions that it comes from and itself, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,10 @@ def render_run(view: RunView) -> str:
             "gates": [gate_row(finding) for finding in view.gate.findings] if view.gate else [],
             "quality": before_after(view.gate) if view.gate else [],
             "holdouts": HOLDOUTS,
+            "moved": sorted(view.gate.moved.items()) if view.gate else [],
+            "classes": class_rows(view.gate) if view.gate else [],
+            "dip": dip(train) if train else None,
+            **line_figures(view.line),
         },
     )
 
@@ -186,6 +193,19 @@ def before_after(gate: GateResult) -> list[BeforeAfter]:
             word = "" if change is None or bounds is None else beyond_chance(*bounds)
             rows.append(BeforeAfter(holdout, metric, before, after, change, word))
     return rows
+
+
+def class_rows(gate: GateResult) -> list[tuple[str, ClassMoved]]:
+    """Return the classes of each holdout, the one that lost most first, at most CLASSES rows."""
+    found = [(name, one) for name, moved in sorted(gate.moved.items()) for one in moved.classes]
+    return sorted(found, key=lambda row: (row[0], row[1].after - row[1].before))[:CLASSES]
+
+
+def line_figures(line: tuple[Row, ...]) -> dict[str, object]:
+    """Return the matrix of a line and its drawing; None and nothing where there is one version only."""
+    found = matrix(line)
+    drawn = heatmap.heatmap(found.table, found.metric, rises(found.metric)) if found else Markup("")
+    return {"matrix": found, "heat": drawn}
 
 
 def training_curve(train: TrainResult) -> Markup:

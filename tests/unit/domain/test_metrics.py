@@ -137,6 +137,40 @@ def test_forgetting_is_the_mean_loss_from_the_best_of_each_period() -> None:
     assert metrics.backward_transfer(errors, "mae") == pytest.approx(-1.0)
 
 
+def test_what_was_not_measured_is_left_out_of_the_means() -> None:
+    holes = [[0.9, None, None], [None, None, 0.1], [0.8, 0.6, 0.9]]
+    assert metrics.backward_transfer(holes, "accuracy") == pytest.approx(0.8 - 0.9)
+    assert metrics.forgetting(holes, "accuracy") == pytest.approx(0.9 - 0.8)
+    assert metrics.plasticity(holes) == pytest.approx((0.9 + 0.9) / 2)
+    assert metrics.average([[None]]) is None and metrics.average([]) is None and metrics.plasticity([]) is None
+
+
+def test_average_accuracy_is_the_mean_of_the_last_row_and_plasticity_that_of_the_diagonal() -> None:
+    assert metrics.average(TABLE) == pytest.approx((0.8 + 0.6 + 0.9) / 3)
+    assert metrics.plasticity(TABLE) == pytest.approx((0.9 + 0.8 + 0.9) / 3)
+    assert metrics.average(TABLE[:2]) == pytest.approx((0.7 + 0.8) / 2)  # of the periods that were learned
+
+
+def test_forward_transfer_is_the_mean_gain_on_a_period_before_it_is_learned() -> None:
+    constant = [0.5, 0.2, 0.3]
+    assert metrics.forward_transfer(TABLE, constant, "accuracy") == pytest.approx(((0.1 - 0.2) + (0.1 - 0.3)) / 2)
+    assert metrics.forward_transfer([[2.0, 3.0], [2.0, 1.0]], [9.0, 4.0], "mae") == pytest.approx(
+        0.25
+    )  # a quarter less
+    assert metrics.forward_transfer([[0.9], [0.7, 0.8]], [0.5, 0.5], "accuracy") is None
+
+
+def test_intransigence_is_what_a_joint_model_is_better_by() -> None:
+    assert metrics.intransigence("accuracy", [0.9, 0.95], [0.8, 0.97]) == pytest.approx((0.1 - 0.02) / 2)
+    assert metrics.intransigence("mae", [1.0], [1.5]) == pytest.approx(0.5)
+
+
+def test_the_worst_through_training_follows_the_direction_of_the_metric() -> None:
+    assert metrics.worst_through("accuracy", [0.9, None, 0.6, 0.8]) == 0.6
+    assert metrics.worst_through("mae", [1.0, 3.0, 2.0]) == 3.0
+    assert metrics.worst_through("mae", [None]) is None
+
+
 def test_one_update_has_forgotten_nothing() -> None:
     assert metrics.forgetting([[0.9]], "accuracy") == metrics.backward_transfer([[0.9]], "accuracy") == 0.0
 
