@@ -1,4 +1,4 @@
-"""Commands that try something with a past run: reproduce."""
+"""Commands that try something with a past run: reproduce, compare."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ LISTED = 10  # tensors and figures that are told
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.command()(reproduce)
+    app.command()(compare)
 
 
 def reproduce(
@@ -62,3 +63,36 @@ def _tell_tensors(name: str, found: dict[str, Any]) -> None:
     for one in found["different"][:LISTED]:
         far = one["largest_difference"]
         print(f"    {one['tensor']}: " + ("another shape, or not there" if far is None else f"up to {far:.3g} apart"))
+
+
+def compare(run: Run, as_json: Json = False) -> None:
+    """Train finetune, replay, scratch and frontier on what a past run learned from: was anti-forgetting worth it?
+
+    Champion and journal stay as they are; the page lies beside the other reports.
+
+    Example: maintainer compare electricity-0007
+    """
+    from maintainer.cli.api import Api, place
+
+    with Api(settings()) as api:
+        found = api.experiment(place("runs", run, "compare"), f"comparing strategies on the data of {run}", {})
+    say.answer(found, as_json, _tell_compared)
+
+
+def _tell_compared(found: dict[str, Any]) -> None:
+    rows = [[f"{found['champion']} (champion)", *_told(found["new"], found["former"]), ""]]
+    for one in found["tried"]:
+        stays = one["new"] is None
+        told = _told(found["new"], found["former"]) if stays else _told(one["new"], one["former"])
+        rows.append([f"{one['strategy']}{' (no challenger)' if stays else ''}", *told, f"{one['seconds']:.1f}"])
+    columns = ["strategy", f"{found['metric']} new", "former", "flips new", "flips former", "seconds"]
+    say.table(f"strategies on the data of {found['run']}", columns, rows)
+    print(found["answer"])
+    print(f"report: {found['report']}")
+
+
+def _told(new: dict[str, Any] | None, former: dict[str, Any] | None) -> list[str]:
+    values = [None if one is None else one["value"] for one in (new, former)]
+    flips = [None if one is None else one["flips"] for one in (new, former)]
+    shown = ["-" if value is None else f"{value:.4f}" for value in values]
+    return shown + ["-" if flip is None else f"{100 * flip:.2f} %" for flip in flips]

@@ -15,6 +15,7 @@ from maintainer.daemon import inboxes, intake, machine
 from maintainer.daemon.answering import answer_file
 from maintainer.daemon.assemble import Assembly
 from maintainer.daemon.checking import Checked, run_check
+from maintainer.daemon.comparing import compare
 from maintainer.daemon.context import Context
 from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.lab import Lab
@@ -141,6 +142,10 @@ class Operations:
     def reproduce(self, run_id: str, threads: int | None) -> str:
         """Begin to train a past run again and compare; return the id of the experiment."""
         return self.lab.begin(f"reproduce-{run_id}", reproduce(self.context, run_id, threads))
+
+    def compare(self, run_id: str) -> str:
+        """Begin to train other strategies on what a past run learned from; return the id of the experiment."""
+        return self.lab.begin(f"compare-{run_id}", compare(self.context, run_id))
 
     def paused_run(self, model: str) -> str | None:
         """Return the run of a model that is not over and that nobody works on."""

@@ -186,6 +186,12 @@ def reproduce(
     return {"experiment": held.reproduce(run, threads)}
 
 
+@router.post("/runs/{run}/compare", status_code=202)
+def compare(run: str, held: Held) -> dict[str, str]:
+    """Begin to train other strategies on what a past run learned from."""
+    return {"experiment": held.compare(run)}
+
+
 @router.get("/experiments/{experiment}")
 def experiment(experiment: str, held: Held) -> dict[str, Any]:
     """Return where an experiment stands, with its result once it is over."""
