@@ -1,8 +1,10 @@
-"""Commands about one model's data: ingest, label, predict, check."""
+"""Commands about one model's data: ingest, label, label-queue, predict, check."""
 
 from __future__ import annotations
 
+import csv
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json, Model, settings
-from maintainer.errors import MaintainerError
+from maintainer.errors import InputError, MaintainerError, RefusedError
 
 if TYPE_CHECKING:
     from maintainer.cli.api import Api
@@ -27,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the root."""
     for command in (ingest, label, predict, check):
         app.command()(command)
+    app.command("label-queue")(label_queue)
 
 
 def ingest(model: Model, files: Files, as_json: Json = False) -> None:
@@ -43,6 +46,77 @@ def label(model: Model, files: Files, as_json: Json = False) -> None:
     Example: maintainer label electricity labels.csv
     """
     _send(model, files, "labels", as_json)
+
+
+class Method(StrEnum):
+    """How the worth of a label is told; margin for classes and diverse for numbers where none is named."""
+
+    MARGIN = "margin"
+    ENTROPY = "entropy"
+    BALD = "bald"
+    DIVERSE = "diverse"
+    DRIFT = "drift"
+
+
+def label_queue(
+    model: Model,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many samples.")] = 20,
+    by: Annotated[Method | None, typer.Option(help="How the worth of a label is told.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were given out before.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV for `maintainer label`, its label column to be filled in.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Name the stored samples most worth a label; what is given out is not given out again.
+
+    margin and entropy: the champion wavers. bald: its weights would learn most. diverse: unlike each other and what is
+    labelled. drift: from where the data have moved to. At most labels.per_day of the policy on one day.
+
+    Example: maintainer label-queue electricity -n 50 --by margin --out ask.csv
+    """
+    from maintainer.cli.api import Api, place
+
+    if out is not None and out.exists():
+        raise RefusedError(f"{out} is there already; wanted a new file, as labels may have been filled in")
+    with Api(settings()) as api, say.progress(f"samples of {model} worth a label"):
+        body = {"count": count, "by": by.value if by else None, "again": again}
+        found = api.post(place("models", model, "label-queue"), body)
+    if out is not None:
+        _write_questions(found, out)
+    say.answer(found, as_json, lambda _: _tell_queue(found, out))
+    if len(found["samples"]) < count:
+        left = f"{found['left_today']} of labels.per_day {found['per_day']} are left today"
+        say.note(f"{len(found['samples'])} of {count}: {found['unlabelled']} had no label, {left}")
+
+
+def _write_questions(found: dict[str, Any], out: Path) -> None:
+    """Write what `maintainer label` takes once the labels are filled in; other columns only help who labels."""
+    own = {found["id"], found["label"], found["time"], "id", "label", "time"}
+    names = [name for name in (found["samples"][0]["features"] if found["samples"] else ()) if name not in own]
+    try:
+        with out.open("x", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([found["id"], found["label"], *names])
+            for sample in found["samples"]:
+                writer.writerow([sample["id"], "", *(sample["features"][name] for name in names)])
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _tell_queue(found: dict[str, Any], out: Path | None) -> None:
+    names = list(found["samples"][0]["features"])[:6] if found["samples"] else []
+    rows = [
+        [s["id"], s["time"][:16].replace("T", " "), f"{s['worth']:.4f}", *(_shown(s["features"][n]) for n in names)]
+        for s in found["samples"]
+    ]
+    say.table(f"samples of {found['model']} worth a label, by {found['by']}", ["id", "time", "worth", *names], rows)
+    if out is not None:
+        print(f"{out}: fill in the column {found['label']}, then `maintainer label {found['model']} {out}`")
+
+
+def _shown(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _send(model: str, files: list[Path], what: str, as_json: bool) -> None:

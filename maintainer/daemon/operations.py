@@ -19,6 +19,7 @@ from maintainer.daemon.comparing import compare
 from maintainer.daemon.context import Context
 from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.lab import Lab
+from maintainer.daemon.labelling import Wanted, label_queue
 from maintainer.daemon.reproducing import reproduce
 from maintainer.daemon.starting import next_run
 from maintainer.domain.policy import Policy
@@ -76,6 +77,7 @@ class Operations:
         self._rests: dict[str, Rest] = {}  # of runs that were put off; a new process tries at once
         self.failed: dict[str, Failed] = {}  # model -> its checks that failed in a row
         self._checking = threading.Lock()
+        self._asking = threading.Lock()  # two who ask for samples to label at a time get different ones
         self._recovered = False
         self.broken: dict[str, str] = {}  # model -> how a defect ended its part of the last tick
 
@@ -94,6 +96,11 @@ class Operations:
     def predict(self, model: str, path: Path) -> dict[str, Any]:
         """Return the champion's answers to the rows of a file."""
         return answer_file(self.context, self.context.policy(model), path)
+
+    def label_queue(self, model: str, wanted: Wanted) -> dict[str, Any]:
+        """Return the samples most worth a label; they are remembered as given out."""
+        with self._asking:
+            return label_queue(self.context, self.context.policy(model), wanted)
 
     # --- checks and runs
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from maintainer.compute.child import PR_SET_PDEATHSIG
 from maintainer.domain.sample import ColumnKind
-from maintainer.errors import MaintainerError
+from maintainer.errors import InputError, MaintainerError
 
 
 def drift(request: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,55 @@ def outlook(request: dict[str, Any]) -> dict[str, Any]:
     return {"why": foresee(Policy.model_validate(request["policy"]), Path(request["collect"]), champion)}
 
 
-TASKS = {"drift": drift, "answer": answer, "evidently": evidently, "outlook": outlook}
+def doubt(request: dict[str, Any]) -> dict[str, Any]:
+    """Write how much the champion is in doubt about each sample of a file."""
+    import pyarrow.parquet as pq
+
+    from maintainer.champion import load_session
+    from maintainer.monitor import worth
+    from maintainer.store.artifacts import read_manifest
+
+    version = Path(request["version"])
+    samples = pq.read_table(request["samples"])
+    model = load_session(version / "model.onnx", 1, read_manifest(version).files["model.onnx"])
+    said = model.predict(samples).probabilities
+    if said is None:
+        raise InputError(f"{version.name} answers numbers: it has no probabilities to be in doubt by")
+    measure = {"margin": worth.margin, "entropy": worth.entropy}[request["by"]]
+    return _ranked(samples, measure(said), request["worth"])
+
+
+def moved(request: dict[str, Any]) -> dict[str, Any]:
+    """Write how much commoner the values of each sample of a file have become."""
+    import pyarrow.parquet as pq
+
+    from maintainer.monitor import worth
+
+    columns: dict[str, float] = request["columns"]
+    files = {name: pq.read_table(request[name]) for name in ("reference", "current", "samples")}
+    parts = [{name: table[name].to_numpy() for name in columns} for table in files.values()]
+    return _ranked(files["samples"], worth.moved(columns, *parts), request["worth"])
+
+
+def _ranked(samples: Any, worths: Any, path: str) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from maintainer.monitor import worth
+
+    columns = {"_key": samples["_key"], "_worth": pa.array(worths), "_rank": pa.array(worth.ranks(worths))}
+    pq.write_table(pa.table(columns), path)
+    return {"rows": samples.num_rows}
+
+
+TASKS = {
+    "drift": drift,
+    "answer": answer,
+    "evidently": evidently,
+    "outlook": outlook,
+    "doubt": doubt,
+    "moved": moved,
+}
 
 
 def main() -> None:

@@ -12,14 +12,19 @@ from maintainer.compute.child import DELIBERATE, OUT_OF_MEMORY, limit_self
 from maintainer.domain.phase import PhaseSpec
 from maintainer.errors import MaintainerError
 
-STAGES = ("train", "export", "gate")
+STAGES = {
+    "train": "maintainer.train.stage",
+    "export": "maintainer.export.stage",
+    "gate": "maintainer.gate.stage",
+    "worth": "maintainer.train.worth",  # no phase of a run: which samples are worth a label
+}
 
 
 def perform(spec: PhaseSpec) -> None:
     """Call the stage of the spec's phase; only that stage's frameworks are imported."""
     if spec.phase not in STAGES:
         raise MaintainerError(f"phase {spec.phase!r} is no heavy phase; wanted one of {', '.join(STAGES)}")
-    importlib.import_module(f"maintainer.{spec.phase}.stage").run(spec)
+    importlib.import_module(STAGES[spec.phase]).run(spec)
 
 
 def main(arguments: list[str]) -> int:

@@ -47,6 +47,7 @@ from maintainer.domain.sections import (
     CheckWindow,
     DirectorySource,
     Drift,
+    Labels,
     Method,
     Needs,
     Promotion,
@@ -111,6 +112,7 @@ __all__ = [
     "Feature",
     "Gate",
     "GateBase",
+    "Labels",
     "LatencyGate",
     "Limit",
     "MOfN",
@@ -194,6 +196,7 @@ class Policy(Section):
     checks: Checks = Field(default=Checks(), description="when and how the model is looked at")
     triggers: tuple[Trigger, ...] = Field(default=(), description="rules that start a run; one that fires is enough")
     run: RunRules = Field(default=RunRules(), description="what a run may cost and how often")
+    labels: Labels = Field(default=Labels(), description="what people are asked to label")
     data: Data = Field(default=Data(), description="care for what is trained on")
     train: Train = Field(default=Train(), description="how a challenger is made")
     gates: tuple[Gate, ...] = Field(

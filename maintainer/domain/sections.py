@@ -168,6 +168,12 @@ class Budget(Section):
     per: Duration = Field(default=timedelta(days=7), description="in any span of this length")
 
 
+class Labels(Section):
+    """What people are asked to label."""
+
+    per_day: Count = Field(default=100, description="most samples that the labelling queue gives out on one day, UTC")
+
+
 class RunRules(Section):
     """What a run may cost and how often."""
 

@@ -11,6 +11,7 @@ from maintainer.report import charts, svg, words
 from maintainer.report.page import render
 from maintainer.report.svg import join, text
 
+WIDTH, HEIGHT = 70, 13  # pixels that a name in the chart takes
 PLAIN, CAREFUL, JOINT = "finetune", "frontier", "scratch"
 
 
@@ -94,6 +95,13 @@ def _answer(found: Comparison) -> str:
     plain, careful = rows[PLAIN], rows[CAREFUL]
     if plain.forgot is None or careful.forgot is None or plain.new is None or careful.new is None:
         return "Nothing says whether anti-forgetting was worth it: the run has no former data that judge."
+    if any(one.strategy == CAREFUL and one.new is None for one in found.tried) and found.new is not None:
+        won = -lost(found.metric, found.new.value, plain.new.value)
+        return (
+            f"Within the forgetting budget of {_amount(found.metric, found.budget)} frontier found nothing better than"
+            f" the champion: plain fine-tuning {_change(found.metric, plain.forgot)} on former data, and on new data "
+            f"{_change(found.metric, -won)}."
+        )
     gain = -lost(found.metric, plain.new.value, careful.new.value)  # of frontier on new data
     cost = (careful.seconds or 0.0) / max(plain.seconds or 0.0, 1e-9)
     figures = (
@@ -122,11 +130,12 @@ def _amount(metric: str, amount: float) -> str:
 
 def render_compare(found: Comparison) -> str:
     """Return the page of a comparison."""
-    shown = [row for row in lines(found) if row.new is not None and row.former is not None]
+    stay = {one.strategy for one in found.tried if one.new is None}
+    shown = [row for row in lines(found) if row.new and row.former and row.name not in stay]
     title = f"{found.metric} on new against former data"
     chart = charts.both(lambda width: scatter(found.metric, shown, width), title, ()) if len(shown) > 1 else Markup("")
-    rising = HIGHER_IS_BETTER[found.metric]
-    return render("compare.html.j2", {"found": found, "lines": lines(found), "chart": chart, "rising": rising})
+    values = {"rising": HIGHER_IS_BETTER[found.metric], "relative": found.metric in RELATIVE}
+    return render("compare.html.j2", {"found": found, "lines": lines(found), "chart": chart, **values})
 
 
 def scatter(metric: str, rows: list[Line], width: int, height: int = 320) -> Markup:
@@ -135,11 +144,20 @@ def scatter(metric: str, rows: list[Line], width: int, height: int = 320) -> Mar
     across, up = [x for x, _, _ in places], [y for _, y, _ in places]
     plot = svg.frame(width, height, svg.padded(across, 0.2), svg.padded(up, 0.2), svg.SECOND_ROW)
     parts = [svg.y_axis(plot, f"{metric} on new data"), svg.x_axis(plot, f"{metric} on former data", times=False)]
-    for x, y, name in places:
+    named: list[tuple[float, float]] = []
+    for x, y, name in sorted(places, key=lambda place: -plot.y.at(place[1])):  # from the bottom: names pile upwards
         at = (plot.x.at(x), plot.y.at(y))
         look = "hollow" if name.endswith("the champion") else "now"
         body = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5" class="{}"/>').format(*at, look)
-        body += text(at[0], at[1] - 11, name, "t halo", "middle")
+        named.append((at[0], _free(at[0], at[1] - 11, named)))
+        body += text(*named[-1], name, "t halo", "middle")
         parts.append(svg.titled("", body, f"{name}: former {words.metric(x)}, new {words.metric(y)}"))
     told = "; ".join(f"{name}: former {words.metric(x)}, new {words.metric(y)}" for x, y, name in places)
     return svg.drawing(width, height, f"{metric} on new against former data", told, join(parts))
+
+
+def _free(x: float, y: float, named: list[tuple[float, float]]) -> float:
+    """Return where a name above a dot covers no other one."""
+    while any(abs(x - a) < WIDTH and abs(y - b) < HEIGHT for a, b in named):
+        y -= HEIGHT
+    return y

@@ -31,6 +31,11 @@ class Matrix:
     forward: float | None
     forgetting: float | None
 
+    @property
+    def relative(self) -> bool:
+        """Return whether losses are shares of the former value, not points."""
+        return self.metric in metrics.RELATIVE
+
 
 def matrix(line: tuple[Row, ...]) -> Matrix | None:
     """Return the matrix of a line, oldest version first; None with fewer than two versions that were measured.

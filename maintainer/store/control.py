@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,11 +147,7 @@ class Control:
         return _run_record(rows[0])
 
     def append(self, event: Event) -> None:
-        """Append one row to a journal.
-
-        Raises:
-            RefusedError: the sequence number is taken: another process was first.
-        """
+        """Append one row to a journal. Raises RefusedError where the sequence number is taken: another was first."""
         verdict = event.verdict.value if event.verdict else None
         values = (event.run, event.seq, event.kind, event.phase, text(event.happened_at), verdict, event.note)
         with self._claiming(f"event {event.seq} of run {event.run} was written already") as db:
@@ -237,6 +233,19 @@ class Control:
             "select seq, version, happened_at, cause from champion_event where model = ? order by seq", model
         )
         return [ChampionEvent(int(str(r[0])), str(r[1]), datetime.fromisoformat(str(r[2])), str(r[3])) for r in rows]
+
+    # --- samples that were given out to be labelled
+
+    def add_label_requests(self, model: str, samples: Iterable[int], method: str, now: datetime) -> None:
+        """Append that samples (by the hash of their id) were given out; twice on one day is one fact."""
+        rows = [(model, str(sample), text(now)[:10], text(now), method) for sample in samples]
+        with self._writing() as db:
+            db.executemany("insert or ignore into label_request values (?, ?, ?, ?, ?)", rows)
+
+    def label_requests(self, model: str, day: datetime | None = None) -> list[int]:
+        """Return the samples that were given out ever, or on the day (UTC) of a moment."""
+        query = "select distinct sample from label_request where model = ? and (?2 is null or day = ?2)"
+        return [int(str(row[0])) for row in self._rows(query, model, text(day)[:10] if day else None)]
 
 
 def _insert_run(db: sqlite3.Connection, record: RunRecord) -> None:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from maintainer import __version__
 from maintainer.daemon import intake, status
 from maintainer.daemon.doctor import examine, repair
+from maintainer.daemon.labelling import By, Wanted
 from maintainer.daemon.operations import Operations
 from maintainer.errors import (
     BusyError,
@@ -163,6 +164,18 @@ async def predictions(model: str, name: Name, request: Request, held: Held) -> d
 def check(model: str, held: Held) -> dict[str, Any]:
     """Check a model now and return what was seen."""
     return status.of_check(held, held.check(model).id)
+
+
+@router.post("/models/{model}/label-queue")
+def label_queue(
+    model: str,
+    held: Held,
+    count: Annotated[int, Body(embed=True, ge=1, le=100_000)],
+    by: Annotated[By | None, Body(embed=True)] = None,
+    again: Annotated[bool, Body(embed=True)] = False,
+) -> dict[str, Any]:
+    """Return the samples most worth a label; they are remembered as given out."""
+    return held.label_queue(model, Wanted(count, by, again))
 
 
 @router.post("/models/{model}/runs", status_code=202)
