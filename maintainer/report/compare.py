@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from maintainer.domain.metrics import HIGHER_IS_BETTER, RELATIVE, lost
+from maintainer.domain.metrics import HIGHER_IS_BETTER, RELATIVE, intransigence, lost
 from maintainer.report import charts, svg, words
 from maintainer.report.page import render
 from maintainer.report.svg import join, text
@@ -83,7 +83,9 @@ def lines(found: Comparison) -> list[Line]:
     for one in found.tried:
         new, former = (one.new, one.former) if one.new else (found.new, found.former)
         forgot = lost(found.metric, found.former.value, former.value) if found.former and former else None
-        behind = lost(found.metric, joint.value, new.value) if joint and new and one.strategy != JOINT else None
+        behind = None
+        if joint is not None and new is not None and one.strategy != JOINT:
+            behind = intransigence(found.metric, [joint.value], [new.value])
         mine = "the run's own" if one.strategy == found.own else ""
         remark = f"no challenger: {one.why_not}" if one.new is None else mine
         rows.append(Line(one.strategy, new, former, forgot, behind, one.seconds, remark))
