@@ -10,7 +10,7 @@ from typing import Any
 
 from maintainer.daemon.context import Context
 from maintainer.daemon.reports import report_path
-from maintainer.daemon.trial import Past, Trial, past_run
+from maintainer.daemon.rerun import Past, Rerun, past_run
 from maintainer.domain.gates import NegativeFlipsGate, NonInferiorGate, SuperiorGate, aim
 from maintainer.domain.phase import GateResult, TrainResult
 from maintainer.domain.policy import Policy
@@ -51,13 +51,13 @@ def compare(context: Context, run_id: str) -> Generator[str, None, dict[str, Any
 def _try(past: Past, strategy: StrategyName, folder: Path) -> tuple[Tried, GateResult | None]:
     """Train one strategy and, where it made a challenger, judge it through ONNX Runtime."""
     folder.mkdir()
-    trial = Trial(past, _under(past.policy, strategy), folder, past.settings.threads)
-    trial.perform(Phase.TRAIN)
+    rerun = Rerun(past, _under(past.policy, strategy), folder, past.settings.threads)
+    rerun.perform(Phase.TRAIN)
     trained = read_result(TrainResult, folder, Phase.TRAIN)
     if not trained.challenger:
         return Tried(strategy, None, None, trained.seconds, trained.reason), None
-    trial.perform(Phase.EXPORT)
-    trial.perform(Phase.GATE)
+    rerun.perform(Phase.EXPORT)
+    rerun.perform(Phase.GATE)
     gate = read_result(GateResult, folder, Phase.GATE)
     new, former = (_figures(gate, name, trained.metric, gate.challenger) for name in ("current", "reference"))
     return Tried(strategy, new, former, trained.seconds), gate

@@ -1,4 +1,4 @@
-"""What a heavy phase's child is told, and what it may cost: for a run itself and for a trial beside it."""
+"""What a heavy phase's child is told, and what it may cost: for a run itself and for a rerun beside it."""
 
 from __future__ import annotations
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from maintainer.daemon.context import Context
 from maintainer.daemon.phases import version_dir
-from maintainer.daemon.trial import Past, Trial, past_run
+from maintainer.daemon.rerun import Past, Rerun, past_run
 from maintainer.domain.model import Manifest
 from maintainer.domain.phase import Circumstances, TrainResult
+from maintainer.domain.policy import Policy
 from maintainer.domain.run import Phase
 from maintainer.errors import NotFoundError, RefusedError
 from maintainer.store import artifacts
@@ -19,6 +21,7 @@ from maintainer.store.results import find_result, read_result
 from maintainer.store.tensors import Stored, apart, digest_of, read_tensors
 
 WEIGHTS, IMPORTANCES, ENCODER = "model.safetensors", "importance.safetensors", "encoder.json"
+SECOND = timedelta(seconds=1)
 FIGURES = ("challenger", "strategy", "metric", "alpha", "classes", "epochs", "frontier")
 
 
@@ -34,7 +37,9 @@ def reproduce(context: Context, run_id: str, threads: int | None) -> Generator[s
     kept = _kept(past, then)
     yield f"training {run_id} again: {then.strategy}, seed {then.seed}, it took {then.seconds:.1f} s"
     with TemporaryDirectory(dir=context.scratch()) as folder:
-        made = Trial(past, past.policy, Path(folder), threads or then.threads).perform(Phase.TRAIN)
+        made = Rerun(past, _as_it_searched(past.policy, then), Path(folder), threads or then.threads).perform(
+            Phase.TRAIN
+        )
         now = read_result(TrainResult, Path(folder), Phase.TRAIN)
         files = {name: _tensors(kept, made, name) for name in (WEIGHTS, IMPORTANCES)} if kept else {}
         encoder = kept is None or _bytes(kept / ENCODER) == _bytes(made / ENCODER)
@@ -67,6 +72,15 @@ def _trained(past: Past) -> TrainResult:
             f"run {past.record.id} has nothing to compare with: {path} is gone, or the run ended before training did"
         )
     return then
+
+
+def _as_it_searched(policy: Policy, then: TrainResult) -> Policy:
+    """Return the policy with as many trials as the run made: the clock may have ended its search, and not this one."""
+    rules = policy.train.search
+    if not rules.trials:
+        return policy
+    search = rules.model_copy(update={"trials": len(then.search), "timeout": policy.run.timeout - SECOND})
+    return policy.model_copy(update={"train": policy.train.model_copy(update={"search": search})})
 
 
 def _kept(past: Past, then: TrainResult) -> Path | None:

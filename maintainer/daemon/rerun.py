@@ -79,7 +79,7 @@ def _require_champion(past: Past, version: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Rerun:
     """A run's phases in an empty folder, perhaps under another policy or with other threads."""
 
     past: Past
