@@ -114,7 +114,7 @@ def schema(as_json: Json = False) -> None:
 
 @topic.command()
 def show(model: Model, as_json: Json = False) -> None:
-    """Print the policy of a model with every default filled in.
+    """Print the policy of a model with every default filled in, below what is worth knowing about it.
 
     Example: maintainer policy show electricity
     """
@@ -127,4 +127,5 @@ def show(model: Model, as_json: Json = False) -> None:
         have = ", ".join(sorted(found)) or "none"
         raise RefusedError(f"no policy for {model!r} in {settings().policies}; it has {have}")
     policy = found[model]
-    say.answer(policy.model_dump(mode="json", by_alias=True), as_json, lambda _: print(to_yaml(policy), end=""))
+    told = "".join(f"# {note}\n" for note in policy.notes())
+    say.answer(policy.model_dump(mode="json", by_alias=True), as_json, lambda _: print(told + to_yaml(policy), end=""))

@@ -10,13 +10,17 @@ from pathlib import Path
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.phase import CollectResult
 from maintainer.domain.policy import Policy
-from maintainer.domain.sample import BLOCKS_AT_LEAST, Part, Split, Window, block_for
+from maintainer.domain.sample import BLOCKS_AT_LEAST, Part, Split, TaskKind, Window, block_for
+from maintainer.domain.training import CHOSEN_IN_TRAINING
 from maintainer.errors import RefusedError
 from maintainer.store import artifacts
+from maintainer.store.draws import Balanced, Draw, Recent, Stratified, Uniform
 from maintainer.store.windows import Reader, Selection
 
 MICROSECOND = timedelta(microseconds=1)
 BOOTSTRAP_ROWS = 200_000
+CANDIDATES, MOST_CANDIDATES = 5, 50_000  # for each sample that a training chooses itself; and of them all
+NEWEST = 2000  # unlabelled samples that memory is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,10 @@ def _newest(reader: Reader, whole: Window, share: float, champion: Manifest | No
 
 
 def selections(cut: Spans, policy: Policy, bootstrap: bool) -> dict[str, Selection]:
-    """Return what each file of a run holds; no sample is in two of them."""
+    """Return what each file of a run holds; no sample is in two of them.
+
+    Where no former sample may be kept none is learned from or chosen by; those of the reference only judge.
+    """
     most = BOOTSTRAP_ROWS if bootstrap else policy.checks.window.max_samples
     replay = policy.retention.replay
     chosen = {
@@ -85,12 +92,30 @@ def selections(cut: Spans, policy: Policy, bootstrap: bool) -> dict[str, Selecti
             Window(cut.new.start, cut.newest.end), (Part.HOLDOUT,), whole_from=cut.newest.start, at_most=most
         ),
     }
-    former = {
-        "replay": Selection(cut.former, (Part.TRAIN,), replay),
-        "replay_validation": Selection(cut.former, (Part.VALIDATION,), replay),
-        "reference_holdout": Selection(cut.former, (Part.HOLDOUT,), replay),
-    }
-    return chosen if bootstrap else {**chosen, **former}
+    if bootstrap:
+        return chosen
+    chosen["reference_holdout"] = Selection(cut.former, (Part.HOLDOUT,), replay or most)
+    if replay:
+        chosen["replay"] = Selection(cut.former, (Part.TRAIN,), _candidates(policy), draw=_draw(policy))
+        chosen["replay_validation"] = Selection(cut.former, (Part.VALIDATION,), replay)
+    return chosen
+
+
+def _draw(policy: Policy) -> Draw:
+    rules = policy.train.replay
+    if rules.policy == "recency" and rules.half_life is not None:
+        return Recent(rules.half_life)
+    if policy.task.of is not TaskKind.CLASSIFICATION:
+        return Uniform()
+    return Balanced() if rules.policy == "class-balanced" else Stratified()
+
+
+def _candidates(policy: Policy) -> int:
+    """Return how many former samples a run gets to rehearse, or to choose from by what the champion makes of them."""
+    replay = policy.retention.replay
+    if policy.train.replay.policy not in CHOSEN_IN_TRAINING:
+        return replay
+    return max(replay, min(CANDIDATES * replay, MOST_CANDIDATES))
 
 
 def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: Path) -> str:
@@ -108,6 +133,9 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     with artifacts.publish(target) as partial:
         for name, selection in selections(cut, policy, champion is None).items():
             rows[name] = reader.export(selection, partial / f"{name}.parquet")
+        if "replay" in rows and policy.train.replay.policy == "similar-to-new":
+            asked = Window(cut.new.start, reader.now)
+            rows["unlabelled"] = reader.unlabelled(asked, NEWEST, partial / "unlabelled.parquet")
         if not rows["train"] or not rows["current_holdout"]:  # without validation the newest to train on stand in
             raise RefusedError(f"{policy.model}: too few labelled samples to split: {_counted(rows)}")
         result = CollectResult(

@@ -11,7 +11,7 @@ from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind, folded
-from maintainer.domain.sections import Checks, DirectorySource, Drift
+from maintainer.domain.sections import Checks, DirectorySource, Drift, Retention
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
 from maintainer.domain.training import Data, Train
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
@@ -192,6 +192,33 @@ def training_faults(task: TaskKind, data: Data, train: Train, longest: timedelta
     if train.search.trials and train.search.timeout >= longest:
         spans = f"{format_duration(train.search.timeout)}, and run.timeout {format_duration(longest)}"
         yield Fault(("train", "search", "timeout"), f"is {spans}: no time is left to train; wanted less")
+
+
+NEEDS_MEMORY = ("frontier", "replay", "der++", "a-gem")  # strategies that are nothing without former samples
+MOST_HERDED = 5000  # samples that herding chooses one by one: it helps small memories, and takes its time on large ones
+
+
+def memory_faults(task: TaskKind, retention: Retention, train: Train) -> Iterator[Fault]:
+    """Yield rehearsal that cannot be: of samples that are not kept, or chosen by what the task has not got."""
+    kept, rules = retention.replay, train.replay
+    if not kept and train.strategy in NEEDS_MEMORY:
+        message = f"is '{train.strategy}', which rehearses former samples, but retention.replay is 0"
+        yield Fault(("train", "strategy"), f"{message}; wanted kfac or another one without, or samples to be kept")
+    if rules.policy == "recency" and rules.half_life is None:
+        yield Fault(("train", "replay", "half_life"), "is not given; policy recency wants a duration such as 90d")
+    if rules.policy == "herding" and kept > MOST_HERDED:
+        message = f"is 'herding', which is for small memories, but retention.replay is {kept}"
+        yield Fault(("train", "replay", "policy"), f"{message}; wanted at most {MOST_HERDED} there, or another policy")
+    if task is TaskKind.REGRESSION and rules.policy == "class-balanced":
+        yield Fault(("train", "replay", "policy"), f"is 'class-balanced', but {task} has no classes")
+
+
+def memory_notes(retention: Retention, train: Train) -> Iterator[str]:
+    """Yield what is said of memory to no effect."""
+    if not retention.replay:
+        yield f"retention.replay is 0: no former sample is learned from; the strategy is {train.strategy}"
+    elif train.replay.half_life is not None and train.replay.policy != "recency":
+        yield f"train.replay.half_life does nothing under replay policy {train.replay.policy}"
 
 
 REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples

@@ -18,6 +18,8 @@ from maintainer.domain.consistency import (
     Fault,
     check_faults,
     gate_faults,
+    memory_faults,
+    memory_notes,
     source_faults,
     task_faults,
     training_faults,
@@ -39,7 +41,7 @@ from maintainer.domain.gates import (
     default_gates,
 )
 from maintainer.domain.sample import Schema
-from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only
+from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, keys_of, only
 from maintainer.domain.sections import (
     Base,
     Budget,
@@ -217,6 +219,18 @@ class Policy(Section):
         lists = ("sources", "references", "gates")
         return {key: item for key, item in named.items() if not (key in lists and item in (None, [], ()))}
 
+    @model_validator(mode="before")
+    @classmethod
+    def no_memory_means_kfac(cls, value: Any) -> Any:
+        """Make kfac the strategy where no former sample may be kept and none is named: it is best without any."""
+        if not isinstance(value, Mapping):
+            return value
+        data = cast("Mapping[str, Any]", value)
+        kept, train = (keys_of(data.get(name)) for name in ("retention", "train"))
+        if kept is None or train is None or kept.get("replay") != 0 or "strategy" in train:
+            return data
+        return {**data, "train": {**train, "strategy": "kfac"}}
+
     @model_validator(mode="after")
     def parts_fit(self) -> Policy:
         """Refuse parts that do not fit each other, all of them at once."""
@@ -242,11 +256,12 @@ class Policy(Section):
         yield from check_faults(self.task, self.checks)
         yield from trigger_faults(self.task, self.checks, self.triggers)
         yield from training_faults(self.task.of, self.data, self.train, self.run.timeout)
+        yield from memory_faults(self.task.of, self.retention, self.train)
         yield from gate_faults(self.task.of, self.gates)
 
     def notes(self) -> list[str]:
         """Return what the policy says to no effect: nothing is wrong with it, but someone may count on it."""
-        return list(training_notes(self.train))
+        return [*training_notes(self.train), *memory_notes(self.retention, self.train)]
 
 
 def policy_hash(policy: Policy) -> str:

@@ -18,6 +18,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True)
 
 
+def keys_of(value: object) -> dict[str, Any] | None:
+    """Return what is said in a section; nothing where it is absent, None where it is no section."""
+    if value is None or isinstance(value, Section):
+        return {} if value is None else {name: getattr(value, name) for name in value.model_fields_set}
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else None
+
+
 def designed(*words: str) -> BeforeValidator:
     """Return a validator that refuses words which the design knows and the program does not do yet."""
 

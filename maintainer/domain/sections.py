@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from maintainer.domain.metrics import ON_CHANCES
-from maintainer.domain.section import LATER, NOT_BUILT, NotBuilt, Section, designed, only, refused
+from maintainer.domain.section import LATER, NotBuilt, Section, designed, only, refused
 from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, Positive, Real
 
 Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
@@ -39,17 +39,13 @@ class DirectorySource(Section):
     )
 
 
-def _kept(value: object) -> object:
-    if value == 0 and type(value) is int:
-        raise PydanticCustomError("not_built", "'{word}' " + NOT_BUILT, {"word": "0"})
-    return value
-
-
 class Retention(Section):
     """How much of the past is kept for rehearsal."""
 
-    replay: Annotated[Count, BeforeValidator(_kept)] = Field(
-        default=20_000, description="former labelled samples that a run may rehearse"
+    replay: Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)] = Field(
+        default=20_000,
+        description="former labelled samples that a run may rehearse; 0: none is learned from again, and the strategy "
+        "is kfac unless another one that needs none is named",
     )
     samples: Annotated[NotBuilt, only()] = LATER
 

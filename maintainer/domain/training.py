@@ -39,12 +39,27 @@ class Data(Section):
     augment: Annotated[NotBuilt, only([])] = LATER
 
 
+ReplayPolicy = Literal["reservoir", "class-balanced", "herding", "recency", "similar-to-new"]
+CHOSEN_IN_TRAINING: tuple[ReplayPolicy, ...] = ("herding", "similar-to-new")  # by what the champion makes of samples
+
+
 class Replay(Section):
     """Rehearsal of former samples."""
 
     share: PartShare = Field(default=0.5, description="their part of each batch; 0: no rehearsal")
-    policy: Annotated[Literal["reservoir"], designed("class-balanced", "herding", "recency", "similar-to-new")] = Field(
-        default="reservoir", description="which former samples: a uniform draw"
+    policy: ReplayPolicy = Field(
+        default="reservoir",
+        description="which former samples: a draw by class in its share (reservoir) or all alike (class-balanced), "
+        "those nearest to the means of their classes (herding), by age (recency), or half of them like the newest "
+        "unlabelled ones (similar-to-new)",
+    )
+    half_life: Duration | None = Field(
+        default=None, description="recency: the age at which a sample counts half as much as a new one"
+    )
+    expire: Literal["auto", "never"] = Field(
+        default="auto",
+        description="auto: where the relation of input to class has changed, former samples whose labels new ones "
+        "contradict are left out of this run; nothing is left out where the answer is a number",
     )
 
 
@@ -110,7 +125,8 @@ class Train(Section):
     )
     forgetting_budget: NotNegative = Field(
         default=0.01,
-        description="frontier: most the metric may lose on former data: points, but a share for mae and rmse",
+        description="frontier: most the metric may lose on former data: points, and a standard error of it where it "
+        "is above zero; for mae and rmse a share",
     )
     replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
     epochs: Count | None = Field(

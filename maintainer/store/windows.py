@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from maintainer.domain.sample import GOLDEN, Part, Schema, Split, Window
 from maintainer.store.batch import utc
 from maintainer.store.database import Database, literal, parquet, quoted
-from maintainer.store.tables import newest_labels, table
+from maintainer.store.draws import Draw, Uniform, drawn
+from maintainer.store.tables import SQL_TYPES, newest_labels, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class Selection:
 
     window: Window
     parts: tuple[Part, ...] = tuple(Part)
-    at_most: int = 1_000_000  # above it: those with the smallest hash, which is a uniform sample
+    at_most: int = 1_000_000  # above it: a draw
     whole_from: datetime | None = None  # from here on every part
+    draw: Draw = field(default_factory=Uniform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +122,35 @@ class Reader:
 
     def export(self, selection: Selection, path: Path) -> int:
         """Write labelled samples as Parquet, oldest first; return the number of rows."""
+        sample, labels = table(self.schema.model, "sample"), self._labels()
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         window, since = selection.window, selection.whole_from
         whole = "" if since is None else f" or s._time >= {_sql_time(since)}"
-        query = (
-            f"select s._key, s._id, s._time{features}, l.value as _label from {table(self.schema.model, 'sample')} s "
-            f"join {self._labels()} l on l._key = s._key where s._time >= {_sql_time(window.start)} and "
-            f"s._time < {_sql_time(window.end)} and ({self._part_sql(selection.parts)}{whole}) "
-            f"order by s._key limit {selection.at_most}"
+        found = (
+            f"select s._key, s._time, l.value from {sample} s join {labels} l on l._key = s._key "
+            f"where s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
+            f"and ({self._part_sql(selection.parts)}{whole})"
         )
+        query = (
+            f"select s._key, s._id, s._time{features}, l.value as _label from {sample} s "
+            f"join {labels} l on l._key = s._key where s._key in ({drawn(selection.draw, found, selection.at_most)})"
+        )
+        return self._written(f"select * from ({query}) order by _time, _key", path)
+
+    def unlabelled(self, window: Window, at_most: int, path: Path) -> int:
+        """Write the newest samples of a window that have no label yet, oldest first, with an empty label."""
+        features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
+        query = (
+            f"select s._key, s._id, s._time{features}, null::{SQL_TYPES[self.schema.answer_kind]} as _label "
+            f"from {table(self.schema.model, 'sample')} s anti join {self._labels()} l on l._key = s._key "
+            f"where s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
+            f"order by s._time desc, s._key limit {at_most}"
+        )
+        return self._written(f"select * from ({query}) order by _time, _key", path)
+
+    def _written(self, query: str, path: Path) -> int:
         with self.database.reading() as db:
-            row = db.execute(
-                f"copy (select * from ({query}) order by _time, _key) to {literal(str(path))} (format parquet)"
-            ).fetchone()
+            row = db.execute(f"copy ({query}) to {literal(str(path))} (format parquet)").fetchone()
         return int(row[0]) if row else 0
 
     def rows_since(self, moment: datetime, path: Path) -> int:

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +22,8 @@ from maintainer.train.flat import Flat
 from maintainer.train.objective import NEVER, Criterion, Rows
 from maintainer.train.recipe import Judged
 from maintainer.train.situation import Situation
+
+GROUPS = 20  # stretches of the former samples that tell how sure a metric on them is
 
 
 def rows_of(family: Family, encoder: Any, samples: Samples) -> Rows:
@@ -38,6 +42,15 @@ def answers_of(module: nn.Module, rows: Rows, at_once: int) -> Tensor:
     back = torch.empty_like(order)
     back[order] = torch.arange(rows.size)
     return outputs[back]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The main metric of weights."""
+
+    new: float
+    former: float | None
+    without: tuple[float, ...]  # on former data, without one stretch of it at a time
 
 
 class Exam:
@@ -77,19 +90,37 @@ class Exam:
         former, former_loss = self._measure(self.former, known)
         return Judged((1 - self.share) * loss + self.share * former_loss, new, former)
 
+    def leave_outs(self, weights: Weights, known: int | None = None) -> Examined:
+        """Return what `points` does, and the metric on former data without each of GROUPS stretches of it."""
+        self.flat.values.copy_(self.flat.join(weights))
+        new, _ = self._measure(self.new, known)
+        if self.former is None:
+            return Examined(new, None, ())
+        outputs, n = self._outputs(self.former, known), self.former.size
+        stretches = np.array_split(np.arange(n), min(GROUPS, n)) if n > 1 else []
+        rest = tuple(self._metric(self.former, outputs, np.setdiff1d(np.arange(n), part)) for part in stretches)
+        return Examined(new, self._metric(self.former, outputs, np.arange(n)), rest)
+
     def _measure(self, rows: Rows, known: int | None) -> tuple[float, float]:
-        outputs = answers_of(self.module, rows, self.at_once)
-        if self.task is TaskKind.CLASSIFICATION:
-            outputs = outputs[:, :known]
-            outputs = functional.pad(outputs, (0, self.encoder.outputs - outputs.shape[1]), value=NEVER)
+        outputs = self._outputs(rows, known)
         if not bool(torch.isfinite(outputs).all()):
             return float("nan"), float("inf")
         loss = float(self.criterion.losses(outputs, rows.targets).double().mean())
-        if self.task is TaskKind.CLASSIFICATION:
-            answers = outputs.double().softmax(dim=1).numpy()
-        else:
-            answers = outputs[:, 0].double().numpy() * self.encoder.target_scale
-        labels = rows.targets.numpy()
+        return self._metric(rows, outputs, np.arange(rows.size)), loss
+
+    def _outputs(self, rows: Rows, known: int | None) -> Tensor:
+        outputs = answers_of(self.module, rows, self.at_once)
         if self.task is TaskKind.REGRESSION:
-            labels = labels.astype(np.float64) * self.encoder.target_scale  # the mean cancels in every error
-        return measure(self.metric, labels, answers), loss
+            return outputs
+        outputs = outputs[:, :known]
+        return functional.pad(outputs, (0, self.encoder.outputs - outputs.shape[1]), value=NEVER)
+
+    def _metric(self, rows: Rows, outputs: Tensor, chosen: NDArray[np.int64]) -> float:
+        """Return the main metric on some of the rows; NaN where an output is no finite number."""
+        outputs, labels = outputs[torch.from_numpy(chosen)].double(), rows.targets.numpy()[chosen]
+        if not bool(torch.isfinite(outputs).all()):
+            return float("nan")
+        if self.task is TaskKind.CLASSIFICATION:
+            return measure(self.metric, labels, outputs.softmax(dim=1).numpy())
+        scale = self.encoder.target_scale  # the mean cancels in every error
+        return measure(self.metric, labels.astype(np.float64) * scale, outputs[:, 0].numpy() * scale)

@@ -10,7 +10,7 @@ their diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +20,7 @@ from maintainer.domain.sample import TaskKind
 from maintainer.families.family import Weights
 from maintainer.train.flat import Flat
 from maintainer.train.importance import collected, fisher, likelihoods, residual_variance
+from maintainer.train.memory import MASS
 from maintainer.train.objective import Rows
 
 INPUT, OUTPUT = "/inputs", "/outputs"  # behind a layer's name: its two factors
@@ -42,6 +43,41 @@ def factors(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Gene
     diagonal = fisher(module, rows, task, generator, at_once)
     rest = {name: value for name, value in diagonal.items() if name.rpartition(".")[0] not in linear}
     return {name: value / rows.size for name, value in found.items()} | rest
+
+
+def grown(tensors: Weights, weights: Weights, grow: Callable[[Weights], Weights]) -> Weights:
+    """Return the importances of a module that has grown: what is new in it matters nothing yet.
+
+    `weights` are those before, and `grow` brings importances of each weight into the new shapes, with zero for what is
+    new; of rows and columns with numbers it so tells where they have gone.
+    """
+    rows, columns = (grow({name: _numbered(value, dim) for name, value in weights.items()}) for dim in (0, -1))
+    found = grow({name: tensors.get(name, torch.zeros_like(value)) for name, value in weights.items()})
+    kept = {name: value for name, value in found.items() if name in tensors} | {MASS: tensors[MASS]}
+    for name, value in tensors.items():
+        if name.endswith(INPUT):
+            kept[name] = _placed(value, columns[name.removesuffix(INPUT) + ".weight"].amax(dim=0))
+        elif name.endswith(OUTPUT):
+            kept[name] = _placed(value, rows[name.removesuffix(OUTPUT) + ".weight"].amax(dim=1))
+    return kept
+
+
+def _numbered(value: Tensor, dim: int) -> Tensor:
+    """Return numbers from 1 along one dimension of the shape of a weight."""
+    shape = [1] * value.dim()
+    shape[dim] = value.shape[dim]
+    return torch.arange(1.0, value.shape[dim] + 1).reshape(shape).expand_as(value)
+
+
+def _placed(factor: Tensor, places: Tensor) -> Tensor:
+    """Return a factor (k, k) whose row i is where `places` (n,) says i + 1; a last one more is that of the bias."""
+    if factor.shape[0] > places.max():
+        places = torch.cat([places, torch.tensor([float(factor.shape[0])])])
+    into = torch.nonzero(places)[:, 0]
+    whence = places[into].long() - 1
+    made = torch.zeros(len(places), len(places), dtype=factor.dtype)
+    made[into[:, None], into] = factor[whence[:, None], whence]
+    return made
 
 
 @dataclass(frozen=True, slots=True)

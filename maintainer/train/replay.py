@@ -12,8 +12,11 @@ TOGETHER = 16  # batches whose rows are sorted by length, so that little of a ba
 
 
 def parts(batch: int, share: float, former: int) -> tuple[int, int]:
-    """Return how many new and how many replayed rows a batch of `batch` rows has; at least one is new."""
-    replayed = min(round(batch * share), batch - 1) if former else 0
+    """Return how many new and how many replayed rows a batch of `batch` rows has.
+
+    At least one is new, and no former row comes twice: a handful of them must not be half of every batch.
+    """
+    replayed = min(round(batch * share), batch - 1, former)
     return batch - replayed, replayed
 
 

@@ -15,13 +15,14 @@ from maintainer.domain.phase import PhaseSpec, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.errors import InputError
 from maintainer.families.registry import family_in, family_of
-from maintainer.families.table import join
+from maintainer.families.table import join, read_samples
 from maintainer.families.weights import MODEL, load_tensors, save_tensors
 from maintainer.train import memory
 from maintainer.train.circumstances import circumstances
 from maintainer.train.flat import Flat
 from maintainer.train.gather import Gathered, gather
 from maintainer.train.memory import Memory
+from maintainer.train.rehearsal import rehearsal
 from maintainer.train.remember import kind_of, remember, remember_path
 from maintainer.train.search import searched
 from maintainer.train.situation import Champion, Outcome, Situation
@@ -68,7 +69,12 @@ def _train(spec: PhaseSpec) -> Made:
     def make(given: Situation) -> Outcome:
         return strategy(given, champion) if champion else bootstrap(given)
 
-    found = searched(_situation(spec, gathered), make)
+    situation = _situation(spec, gathered)
+    if champion:
+        asked = read_samples(Path(spec.inputs["collect"]) / "unlabelled.parquet", spec.policy.task)
+        situation, left = rehearsal(situation, champion, asked, spec.policy.retention.replay)
+        gathered = replace(gathered, notes=(*gathered.notes, *left))
+    found = searched(situation, make)
     outcome = make(found.situation)
     if found.trials:
         outcome = replace(outcome, notes=(*outcome.notes, found.note), trials=found.trials)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import isfinite, sqrt
+from statistics import fmean
 
 from maintainer.domain.metrics import lost
 from maintainer.domain.phase import FrontierPoint
@@ -16,10 +17,13 @@ def sweep(
     alphas: Sequence[float],
     metric: str,
     budget: float,
+    doubt: Callable[[float], float] | None = None,  # alpha -> standard error of what is lost on former data
 ) -> tuple[FrontierPoint, ...]:
     """Return the points theta(alpha) = (1 - alpha) champion + alpha tuned; the first alpha must be 0, the champion.
 
     Wortsman et al. 2022 (WiSE-FT), eq. 1, https://arxiv.org/abs/2109.01903. Without former data the budget is met.
+    With few, one wrong answer more can be worth more than all of it: a point is outside where it is by more than one
+    standard error; a budget of zero is meant as it is said.
     """
     figures = [(alpha, *measure(alpha)) for alpha in alphas]  # points without a finite figure are left out
     before = figures[0][2]
@@ -28,11 +32,26 @@ def sweep(
             alpha=alpha,
             new=new,
             former=former,
-            inside_budget=former is None or before is None or lost(metric, before, former) <= budget,
+            inside_budget=former is None
+            or before is None
+            or lost(metric, before, former) <= budget + (doubt(alpha) if doubt and budget else 0.0),
         )
         for alpha, new, former in figures
         if isfinite(new) and (former is None or isfinite(former))
     )
+
+
+def doubt_of(metric: str, before: Sequence[float], after: Sequence[float]) -> float:
+    """Return the standard error of the loss between two models, from their metrics without one stretch at a time.
+
+    Delete-a-group jackknife: sqrt((g - 1) / g sum_i (d_i - mean d)^2), Efron & Stein 1981,
+    https://doi.org/10.1214/aos/1176345462. Stretches of time keep together what depends on each other.
+    """
+    losses = [lost(metric, a, b) for a, b in zip(before, after, strict=True) if isfinite(a) and isfinite(b)]
+    if len(losses) < 2:
+        return 0.0
+    middle = fmean(losses)
+    return sqrt((len(losses) - 1) / len(losses) * sum((loss - middle) ** 2 for loss in losses))
 
 
 def choose(points: Sequence[FrontierPoint], metric: str) -> FrontierPoint:

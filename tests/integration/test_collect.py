@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from maintainer.domain.phase import CollectResult
 from maintainer.domain.policy import Policy, schema_of
 from maintainer.domain.sample import Part, TaskKind
 from maintainer.errors import RefusedError
+from maintainer.families.table import read_samples
 from maintainer.policies import load_text
 from maintainer.store.batch import Batch
 from maintainer.store.database import Database
@@ -153,6 +155,65 @@ def test_a_model_with_blocks_as_long_as_its_window_is_trained_without_a_validati
     runs = [result.rows for result in weekly_runs(tmp_path, 604_800)[1:] if result is not None]  # others have no train
     assert len(runs) >= 3
     assert all(rows["train"] and not rows["validation"] for rows in runs)
+
+
+def second_run(folder: Path, text: str, unlabelled: int = 0) -> tuple[CollectResult, Policy, Path]:
+    """Return the run after a bootstrap: 60 days of hourly samples and 9 more, some of the newest without a label."""
+    policy = load_text(text, "small.yaml")
+    database, schema = Database(folder / "samples.duckdb", 256, 1), schema_of(policy)
+    adopt(database, schema)
+    begin, champion, result = BEGIN, None, None
+    for number, days in enumerate((60, 9)):
+        path, now = folder / f"{number}.jsonl", begin + timedelta(days=days)
+        rows = [
+            {"id": f"{number}-{i}", "at": (begin + timedelta(hours=i)).isoformat(), "x": i} for i in range(24 * days)
+        ]
+        known = len(rows) - unlabelled * number
+        answered = [{**row, "y": 1.0 + i % 50} if i < known else row for i, row in enumerate(rows)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in answered))
+        ingest_samples(database, Batch(schema, path, "jsonl", path.name, now))
+        collect(Reader(database, schema, now), policy, champion, folder / f"run{number}")
+        result = CollectResult.model_validate_json((folder / f"run{number}" / "result.json").read_text())
+        champion, begin = champion_of(result, policy), now
+    database.close()
+    assert result is not None
+    return result, policy, folder / "run1"
+
+
+def test_where_no_sample_may_be_kept_former_ones_only_judge(tmp_path: Path) -> None:
+    text = POLICY.replace("LAST", "9d").replace("replay: 500", "replay: 0")
+    result, policy, folder = second_run(tmp_path, text)
+    assert policy.train.strategy == "kfac"
+    assert set(ids(folder)) == {"train", "validation", "current_holdout", "reference_holdout"} == set(result.rows)
+    assert result.rows["reference_holdout"] > 100
+    assert result.memory_from == result.trained.start
+
+
+def test_a_training_that_chooses_itself_gets_five_times_as_many_to_choose_from(tmp_path: Path) -> None:
+    text = POLICY.replace("LAST", "9d").replace("replay: 500", "replay: 80")
+    result, _, _ = second_run(tmp_path, text + "train: {replay: {policy: herding}}\n")
+    assert result.rows["replay"] == 400 and result.rows["replay_validation"] == 80
+
+
+def test_the_newest_samples_without_a_label_are_there_to_be_compared_with(tmp_path: Path) -> None:
+    text = POLICY.replace("LAST", "9d") + "train: {replay: {policy: similar-to-new}}\n"
+    result, policy, folder = second_run(tmp_path, text, unlabelled=30)
+    asked = read_samples(folder / "unlabelled.parquet", policy.task)
+    assert asked.size == result.rows["unlabelled"] == 30
+    assert np.isnan(asked.labels).all() and sorted(asked.numbers["x"]) == [float(i) for i in range(186, 216)]
+
+
+def test_by_age_the_memory_is_younger_than_a_uniform_one(tmp_path: Path) -> None:
+    ages: list[float] = []
+    for number, rules in enumerate(("", "train: {replay: {policy: recency, half_life: 7d}}\n")):
+        home = tmp_path / str(number)
+        home.mkdir()
+        text = POLICY.replace("LAST", "9d").replace("replay: 500", "replay: 200") + rules
+        result, _, folder = second_run(home, text)
+        assert result.rows["replay"] == 200
+        times = ids(folder)["replay"].values()
+        ages.append(sum((result.former.end - at) / timedelta(days=1) for at in times) / 200)
+    assert ages[1] < 0.6 * ages[0]
 
 
 TIMELESS = POLICY.replace("  id: id\n  time: at\n", "").replace("LAST", "5d")

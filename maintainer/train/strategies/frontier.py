@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import torch
 
+from maintainer.domain.sample import TaskKind
 from maintainer.families.family import Weights
+from maintainer.train.exam import Examined
 from maintainer.train.objective import Teacher, right
 from maintainer.train.penalty import Penalty
 from maintainer.train.recipe import Lesson, Trained
@@ -19,7 +21,7 @@ from maintainer.train.remember import MASS, without
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.strategies.kfac import held
 from maintainer.train.strategies.start import Start, diagonal, finish, learn, memory_of, new_only, start
-from maintainer.train.sweep import ALPHAS, choose, sweep
+from maintainer.train.sweep import ALPHAS, choose, doubt_of, sweep
 
 DISTILL = 0.5  # of a replayed sample's loss, the part that is nearness to the champion's right answer
 PULL = 1.0  # what the penalty counts beside the loss, where no former sample may stand for the past
@@ -48,10 +50,17 @@ def _swept(begin: Start, tuned: Trained, notes: tuple[str, ...]) -> Outcome:
     def between(alpha: float) -> Weights:
         return begin.weights | exam.flat.split(torch.lerp(home, tuned.values, alpha))
 
-    def measure(alpha: float) -> tuple[float, float | None]:
-        return exam.points(between(alpha), known=None if alpha else begin.known)
+    found: dict[float, Examined] = {}
 
-    points = sweep(measure, ALPHAS, situation.metric, situation.rules.forgetting_budget)
+    def measure(alpha: float) -> tuple[float, float | None]:
+        found[alpha] = exam.leave_outs(between(alpha), known=None if alpha else begin.known)
+        return found[alpha].new, found[alpha].former
+
+    def doubt(alpha: float) -> float:
+        return doubt_of(situation.metric, found[0.0].without, found[alpha].without)
+
+    counted = situation.task is TaskKind.CLASSIFICATION  # one wrong answer is a step; an error in numbers moves evenly
+    points = sweep(measure, ALPHAS, situation.metric, situation.rules.forgetting_budget, doubt if counted else None)
     chosen = choose(points, situation.metric)
     weights = between(chosen.alpha)
     return Outcome(
@@ -60,11 +69,17 @@ def _swept(begin: Start, tuned: Trained, notes: tuple[str, ...]) -> Outcome:
 
 
 def _teacher(begin: Start) -> Teacher:
-    """Return DISTILL of the loss for the replayed samples that the champion has right, none of it for all others."""
+    """Return nearness to the champion's answer for the replayed samples that it has right, none for all others.
+
+    Classes: DISTILL times the squared distance of the logits, beside the whole loss to the label. A number: DISTILL of
+    the loss is to the champion's, for both are in the same unit.
+    """
+    task = begin.situation.task
     outputs = begin.answers()
-    near = DISTILL * right(begin.situation.task, outputs, begin.rows.targets).float()
+    near = DISTILL * right(task, outputs, begin.rows.targets).float()
     near[: begin.fresh] = 0.0
-    return Teacher(outputs, 1.0 - near, near)
+    logits = task is TaskKind.CLASSIFICATION
+    return Teacher(outputs, torch.ones_like(near) if logits else 1.0 - near, near, logits=logits)
 
 
 def _penalty(begin: Start, rehearsing: bool) -> tuple[Penalty | None, tuple[str, ...]]:

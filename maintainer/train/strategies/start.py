@@ -18,6 +18,7 @@ from maintainer.domain.sample import TaskKind
 from maintainer.families.family import Weights
 from maintainer.families.labels import targets_of
 from maintainer.families.table import join
+from maintainer.train import kfac
 from maintainer.train.checkpoint import Checkpoint
 from maintainer.train.exam import Exam, answers_of, rows_of
 from maintainer.train.memory import Kind, Memory
@@ -84,16 +85,17 @@ def start(situation: Situation, champion: Champion) -> Start:
         situation,
         after,
         weights,
-        _grown(champion.memory, lambda part: family.grow_weights(before, after, part, fill=False)),
+        _grown(champion, lambda part: family.grow_weights(before, after, part, fill=False)),
         Exam(situation, after, criterion, weights),
         before.outputs,
         rows_of(family, after, samples),
     )
 
 
-def _grown(memory: Memory, grow: Callable[[Weights], Weights]) -> Memory:
+def _grown(champion: Champion, grow: Callable[[Weights], Weights]) -> Memory:
+    memory = champion.memory
     if memory.kind == "kfac":
-        return memory
+        return Memory(memory.kind, kfac.grown(memory.tensors, champion.weights, grow))
     return Memory(memory.kind, grow(memory.tensors))
 
 

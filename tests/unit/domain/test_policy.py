@@ -129,7 +129,7 @@ def test_the_hash_is_fixed_so_that_an_upgrade_does_not_silently_change_every_run
     assert digest == FIXED_HASH, "the policy's format or a default changed: say so in the changelog, then fix this line"
 
 
-FIXED_HASH = "782a91c2f7737cab92e93a6f323bb0cf836cfb3d6ff88d386fe95f0720f9c5a9"
+FIXED_HASH = "b9f5f7b24e3d5c9b1ae581ddd85cd1df786a4e78ddff858fdcdafdadd0ad4531"
 
 
 def test_the_schema_holds_the_contract_of_every_feature_in_order() -> None:
@@ -183,3 +183,21 @@ def test_a_policy_cannot_be_changed() -> None:
     policy = Policy.model_validate(document())
     with pytest.raises(ValidationError):
         policy.mode = "observe"  # pyright: ignore
+
+
+def test_without_former_samples_the_strategy_is_kfac_unless_another_is_named() -> None:
+    nothing_kept = {"retention": {"replay": 0}}
+    unnamed = Policy.model_validate(document(**nothing_kept))
+    assert unnamed.train.strategy == "kfac"
+    assert unnamed.notes() == ["retention.replay is 0: no former sample is learned from; the strategy is kfac"]
+    assert Policy.model_validate(document(**nothing_kept, train={"epochs": 3})).train.strategy == "kfac"
+    assert Policy.model_validate(document(**nothing_kept, train={"strategy": "lwf"})).train.strategy == "lwf"
+    assert Policy.model_validate(document(train={"epochs": 3})).train.strategy == "frontier"
+    assert Policy.model_validate(unnamed.model_dump(mode="json")) == unnamed
+
+
+def test_a_half_life_that_nothing_looks_at_is_told() -> None:
+    policy = Policy.model_validate(document(train={"replay": {"half_life": "9d"}}))
+    assert policy.notes() == ["train.replay.half_life does nothing under replay policy reservoir"]
+    by_age = Policy.model_validate(document(train={"replay": {"half_life": "9d", "policy": "recency"}}))
+    assert by_age.notes() == [] and by_age.train.replay.half_life == timedelta(days=9)

@@ -57,7 +57,6 @@ UNBUILT = [
     ("base.entry_point", "acme:make"),
     *(("sources", [{"kind": kind, "topic": "x"}]) for kind in ("http", "kafka", "sql", "objects")),
     ("retention.samples", "180d"),
-    ("retention.replay", 0),
     *(("references", [{"kind": kind}]) for kind in ("rolling", "seasonal", "fixed")),
     ("checks.cron", "15 * * * *"),
     ("checks.drift.threshold", "auto"),
@@ -87,7 +86,6 @@ UNBUILT = [
     ("data.balance", "oversample"),
     ("data.augment", ["mixup"]),
     ("data.split.by", "stratified"),
-    *(("train.replay.policy", name) for name in ("class-balanced", "herding", "recency", "similar-to-new")),
     ("train.unfreeze", "head"),
     ("train.precision", "bf16"),
     ("export.opset", 17),
@@ -176,6 +174,13 @@ WRONG = [
     ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
     ("train.search", {"trials": 5, "timeout": "30m"}, "train.search.timeout: is 30m, and run.timeout 30m"),
     ("train.replay.share", 1.0, "train.replay.share"),
+    ("train.replay.policy", "newest", "train.replay.policy"),
+    ("train.replay.policy", "herding", "train.replay.policy: is 'herding', which is for small memories"),
+    ("train.replay.policy", "recency", "train.replay.half_life: is not given; policy recency wants a duration"),
+    ("train.replay", {"policy": "recency", "half_life": "0d"}, "train.replay.half_life"),
+    ("train.replay.expire", True, "train.replay.expire"),
+    ("retention.replay", -1, "retention.replay"),
+    ("retention.replay", 0.0, "retention.replay"),
     ("train.epochs", 0, "train.epochs"),
     ("train.epochs", 2.5, "train.epochs"),
     ("train.epochs", True, "train.epochs"),
@@ -217,6 +222,20 @@ WRONG = [
 def test_a_wrong_value_is_refused_where_it_stands(path: str, value: object, told: str) -> None:
     found = messages(with_value(path, value))
     assert any(told in message for message in found), found
+
+
+@pytest.mark.parametrize("strategy", ["frontier", "replay", "der++", "a-gem"])
+def test_a_strategy_that_rehearses_is_refused_where_no_sample_may_be_kept(strategy: str) -> None:
+    made = document(retention={"replay": 0}, train={"strategy": strategy})
+    told = f"train.strategy: is '{strategy}', which rehearses former samples, but retention.replay is 0; wanted kfac"
+    assert any(told in message for message in messages(made))
+
+
+def test_a_number_has_no_classes_to_balance() -> None:
+    made = with_value("train.replay.policy", "class-balanced")
+    made["task"] |= {"kind": "tabular-regression"}
+    told = "train.replay.policy: is 'class-balanced', but regression has no classes"
+    assert any(told in message for message in messages(made))
 
 
 def test_letters_beyond_ascii_are_told_apart_as_the_store_does() -> None:

@@ -17,10 +17,11 @@ from maintainer.train.replay import epoch, parts, passes
         (128, 0.0, 900, (128, 0)),
         (128, 0.5, 0, (128, 0)),
         (2, 0.99, 5, (1, 1)),
+        (128, 0.5, 3, (125, 3)),
         (1, 0.9, 5, (1, 0)),
     ],
 )
-def test_a_batch_has_its_share_of_replay_and_at_least_one_new_row(batch, share, former, wanted):
+def test_a_batch_has_its_share_of_replay_once_each_and_at_least_one_new_row(batch, share, former, wanted):
     assert parts(batch, share, former) == wanted
 
 
