@@ -194,6 +194,21 @@ def training_faults(task: TaskKind, data: Data, train: Train, longest: timedelta
         yield Fault(("train", "search", "timeout"), f"is {spans}: no time is left to train; wanted less")
 
 
+def data_faults(task: Task, data: Data) -> Iterator[Fault]:
+    """Yield groups that no column names."""
+    path, group = ("data", "split", "group"), data.split.group
+    if data.split.by != "group":
+        if group is not None:
+            yield Fault(path, f"is '{group}', but data.split.by is '{data.split.by}'; wanted by: group")
+        return
+    categories = tuple(name for name, feature in task.features.items() if isinstance(feature, CategoryFeature))
+    known = wanted("", categories) if categories else "task.features has none"
+    if group is None:
+        yield Fault(path, f"is missing: by group needs the category that names the groups; {known}")
+    elif group not in categories:
+        yield Fault(path, f"is '{group}', which is no category feature; {known}", group, categories)
+
+
 REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples
 PENALISED = ("frontier", "l2-sp", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "der++")  # by a term with a strength
 

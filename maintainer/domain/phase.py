@@ -53,6 +53,7 @@ class CollectResult(Frozen):
     rows: dict[str, int]  # file -> rows
     data_hash: str
     block_seconds: float | None  # see Split
+    split: str = "time"  # the rule that gives a sample its part, in words
 
 
 class FrontierPoint(Frozen):

@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from maintainer.domain.consistency import (
     Fault,
     check_faults,
+    data_faults,
     gate_faults,
     source_faults,
     task_faults,
@@ -242,6 +243,7 @@ class Policy(Section):
         yield from check_faults(self.task, self.checks)
         yield from trigger_faults(self.task, self.checks, self.triggers)
         yield from training_faults(self.task.of, self.data, self.train, self.run.timeout)
+        yield from data_faults(self.task, self.data)
         yield from gate_faults(self.task.of, self.gates)
 
     def notes(self) -> list[str]:

@@ -15,15 +15,23 @@ PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
 
 
 class SplitRules(Section):
-    """Which samples train, which choose, which judge; see docs/decisions/0003-split-by-time-blocks.md."""
+    """Which samples train, which choose, which judge; see docs/decisions 0003 and 0016."""
 
-    by: Annotated[Literal["time"], designed("stratified", "group")] = Field(
-        default="time", description="blocks of event time"
+    by: Literal["time", "stratified", "group"] = Field(
+        default="time",
+        description="time: by blocks of event time; stratified: by the hash of the id, so that each class gets its "
+        "share wherever in time it is; group: by the hash of a category, so that a group lies in one part",
     )
+    group: str | None = Field(default=None, description="group: the category feature that names the groups")
     validation: OpenShare = Field(
         default=0.15, description="share that chooses the epoch and the place on the frontier"
     )
     holdout: OpenShare = Field(default=0.2, description="share that is never trained on and judges in the gates")
+
+    @property
+    def rule(self) -> str:
+        """Return the rule in words: time, stratified, or group and the column."""
+        return f"group {self.group}" if self.by == "group" else self.by
 
 
 class Data(Section):
