@@ -195,7 +195,22 @@ def training_faults(task: TaskKind, data: Data, train: Train, longest: timedelta
 
 
 def data_faults(task: Task, data: Data) -> Iterator[Fault]:
-    """Yield groups that no column names."""
+    """Yield groups that no column names, and care that the task or its columns leave nothing to do."""
+    yield from _group_faults(task, data)
+    if task.of is TaskKind.REGRESSION:
+        if data.label_errors is not None:
+            yield Fault(("data", "label_errors"), "is given, but confident learning is for classes; leave it out")
+        if data.balance in ("oversample", "undersample"):
+            yield Fault(("data", "balance"), f"is '{data.balance}', but {task.kind} has no classes to balance")
+    yield from _repeated(("data", "augment"), data.augment)
+    if not any(isinstance(feature, NumberFeature) for feature in task.features.values()):
+        asked = {"outliers": "" if data.outliers == "keep" else data.outliers, "augment": ", ".join(data.augment)}
+        for key, words in asked.items():
+            if words:
+                yield Fault(("data", key), f"asks for {words}, but task.features has no number")
+
+
+def _group_faults(task: Task, data: Data) -> Iterator[Fault]:
     path, group = ("data", "split", "group"), data.split.group
     if data.split.by != "group":
         if group is not None:

@@ -58,7 +58,7 @@ from maintainer.domain.sections import (
     RunRules,
 )
 from maintainer.domain.task import CategoryFeature, Feature, NumberFeature, Task
-from maintainer.domain.training import Data, EarlyStopping, Optimizer, Replay, SplitRules, Train
+from maintainer.domain.training import Data, EarlyStopping, LabelErrors, Optimizer, Replay, SplitRules, Train
 from maintainer.domain.triggers import (
     EVIDENCE,
     EVIDENCE_LATER,
@@ -113,6 +113,7 @@ __all__ = [
     "Feature",
     "Gate",
     "GateBase",
+    "LabelErrors",
     "Labels",
     "LatencyGate",
     "Limit",
