@@ -122,6 +122,25 @@ def test_samples_of_few_values_are_alike_by_chance_and_stay() -> None:
     assert "copies were not looked for: by chance alone 25." in cared.notes[0]
 
 
+def test_near_samples_of_one_number_are_near_by_chance_and_stay() -> None:
+    x = np.random.default_rng(0).normal(size=3000)
+    held = Samples(3000, {"x": x}, {}, np.where(x > 0, "up", "down").astype(object))
+    no = held.take(np.zeros(0, np.int64))
+    again = join(held, held.take(np.array([11])))
+    cared = without_copies(Parts(again, no, no, no), no, classes=True)
+    assert [(row.sample, row.why) for row in cared.rows] == [("row 3000", "equal to row 11")]
+    assert "near copies were not looked for: by chance alone 1." in cared.notes[0]
+
+
+def test_near_copies_are_found_among_fifty_columns() -> None:
+    x = np.random.default_rng(0).normal(size=(3000, 50)).round(1)
+    x[100:110] = x[:10] + 4e-4
+    held = Samples(3000, {f"x{i}": x[:, i] for i in range(50)}, {}, np.full(3000, "up", object))
+    no = held.take(np.zeros(0, np.int64))
+    cared = without_copies(Parts(held, no, no, no), no, classes=True)
+    assert [row.sample for row in cared.rows] == [f"row {i}" for i in range(100, 110)]
+
+
 def test_where_all_samples_are_one_none_is_left_out_and_it_is_said() -> None:
     one = samples(1).take(np.zeros(300, np.int64))
     cared = without_copies(parts(one), none(), classes=True)

@@ -21,6 +21,7 @@ from maintainer.train.situation import Parts
 NEAR = 1e-3  # robust deviations that the numbers of near copies may differ by
 APART = 1e9  # deviations beyond which all numbers are one
 CHANCE = 0.05  # other samples that are like a sample by chance, from which on being alike says nothing
+DIRECTIONS = 5  # columns by which near samples are looked up
 CROWD = 5  # near samples of a sample on average, from which on being near says nothing
 MOST = 0.5  # largest share of the samples that can be copies of others
 Column = NDArray[Any]
@@ -110,17 +111,31 @@ def _near(whole: Samples, judging: int, found: _Found, classes: bool) -> _Found:
     """Add the copies whose texts differ only in case and white space, and whose numbers are NEAR, to equal ones."""
     left = np.flatnonzero(found.original < 0)
     points = _points(whole)[left]
-    tree = KDTree(points)
-    if int(tree.count_neighbors(tree, 1.0, p=np.inf)) > (1 + 2 * CROWD) * len(left):
-        said = "near copies were not looked for: most samples have several near ones"
+    within = _within_one(points) if (twins := _near_twins(points)) <= CHANCE else None
+    if within is None:
+        said = f"near copies were not looked for: by chance alone {twins:.1f} other samples are near a sample, or more"
         return _Found(found.original, found.near, found.conflict, (said,))
-    pairs = left[tree.query_pairs(1.0, p=np.inf, output_type="ndarray")]
+    pairs = left[within]
     pairs = pairs[_labels_near(whole, pairs, classes) & (pairs[:, 1] >= judging) & ~found.conflict[pairs[:, 1]]]
     original, near = found.original.copy(), found.near.copy()
     for older, younger in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))].tolist():
         if original[older] < 0 and original[younger] < 0:
             original[younger], near[younger] = older, True
     return _Found(original, near, found.conflict)
+
+
+def _within_one(points: NDArray[np.float64]) -> Rows | None:  # (k, 2)
+    """Return the pairs of points within 1 in every direction, the earlier first; None where most points are in many.
+
+    A tree finds them in the few directions that tell most points apart: in all of many it would be no faster than every
+    point against every other.
+    """
+    telling = np.argsort([-len(np.unique(np.rint(column))) for column in points.T], kind="stable")[:DIRECTIONS]
+    tree = KDTree(points[:, telling])
+    if int(tree.count_neighbors(tree, 1.0, p=np.inf)) > (1 + 2 * CROWD) * len(points):
+        return None
+    pairs = tree.query_pairs(1.0, p=np.inf, output_type="ndarray")
+    return pairs[(np.abs(points[pairs[:, 0]] - points[pairs[:, 1]]) <= 1.0).all(axis=1)]
 
 
 def _labels_near(whole: Samples, pairs: Rows, classes: bool) -> NDArray[np.bool_]:
@@ -173,3 +188,12 @@ def _twins(samples: Samples) -> float:
         counts = np.unique(column[distinct], return_counts=True)[1].astype(np.float64)
         alike *= float((counts * (counts - 1)).sum()) / (len(distinct) * (len(distinct) - 1))
     return alike
+
+
+def _near_twins(points: NDArray[np.float64]) -> float:
+    """Return how many other points would be within 1 of a point if the directions were independent."""
+    near, others = float(len(points)), max(1, len(points) - 1)
+    for column in np.sort(points, axis=0).T:
+        reach = np.searchsorted(column, column + 1.0, "right") - np.searchsorted(column, column - 1.0, "left") - 1
+        near *= float(reach.mean()) / others
+    return near
