@@ -29,6 +29,11 @@ triggers:
 run: {needs: {labels: 80}, cooldown: 3d}
 train: {forgetting_budget: 1.0}
 data: DATA
+gates:  # those of the answers: how long a call takes is not what this is about
+  - {kind: parity}
+  - {kind: superior, metric: accuracy}
+  - {kind: non-inferior, metric: accuracy}
+  - {kind: negative-flips}
 """
 ROWS, WRONG_FROM = 1100, 700  # half-hours: 23 days, the last 8 of them poisoned
 CARE = {
