@@ -35,8 +35,10 @@ class Spans:
 def choose_block(reader: Reader, span: Window, policy: Policy) -> float | None:
     """Return the length of the time blocks of a model, chosen once, from the data it starts with.
 
-    None where time does not spread the labelled samples over enough blocks.
+    None where time does not spread the labelled samples over enough blocks, or the policy does not split by it.
     """
+    if policy.data.split.by != "time":
+        return None
     later = policy.checks.window.last * (1.0 - policy.data.split.holdout)
     seconds = block_for(span.length, later).total_seconds()
     return seconds if reader.occupied_blocks(seconds) >= BLOCKS_AT_LEAST else None
@@ -45,7 +47,8 @@ def choose_block(reader: Reader, span: Window, policy: Policy) -> float | None:
 def split_of(policy: Policy, block_seconds: float | None) -> Split:
     """Return the split rule of a model."""
     block = None if block_seconds is None else timedelta(seconds=block_seconds)
-    return Split(block, policy.data.split.validation, policy.data.split.holdout)
+    rules = policy.data.split
+    return Split(block, rules.validation, rules.holdout, rules.group)
 
 
 def spans(reader: Reader, policy: Policy, champion: Manifest | None, now: datetime) -> Spans:
@@ -61,7 +64,9 @@ def spans(reader: Reader, policy: Policy, champion: Manifest | None, now: dateti
     start = known.start if champion is None else max(known.start, now - policy.checks.window.last)
     if start >= end:
         raise RefusedError(f"{policy.model}: no labelled samples in the last {policy.checks.window.last}")
-    newest = _newest(reader, Window(start, end), 1.0 - policy.data.split.holdout, champion)
+    newest = end
+    if policy.data.split.by == "time":
+        newest = _newest(reader, Window(start, end), 1.0 - policy.data.split.holdout, champion)
     return Spans(Window(known.start, start), Window(start, newest), Window(newest, end))
 
 
@@ -122,10 +127,11 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     """Publish the data of a run in `target`; return the sentence for the journal.
 
     Raises:
-        RefusedError: too little labelled data.
+        RefusedError: too little labelled data, or another rule of splitting than that of the champion.
     """
     if target.exists():
         return "collected already"
+    _same_rule(policy, champion)
     cut = spans(reader, policy, champion, reader.now)
     block = champion.block_seconds if champion else choose_block(reader, Window(cut.new.start, cut.newest.end), policy)
     reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
@@ -137,7 +143,9 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
             asked = Window(cut.new.start, reader.now)
             rows["unlabelled"] = reader.unlabelled(asked, NEWEST, partial / "unlabelled.parquet")
         if not rows["train"] or not rows["current_holdout"]:  # without validation the newest to train on stand in
-            raise RefusedError(f"{policy.model}: too few labelled samples to split: {_counted(rows)}")
+            raise RefusedError(
+                f"{policy.model}: too few labelled samples to split by {policy.data.split.rule}: {_counted(rows)}"
+            )
         result = CollectResult(
             trained=Span(start=cut.new.start, end=cut.new.end),
             current_holdout=Span(start=cut.newest.start, end=cut.newest.end),
@@ -147,9 +155,20 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
             rows=rows,
             data_hash=data_digest(partial, sorted(rows)),
             block_seconds=block,
+            split=policy.data.split.rule,
         )
         artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
     return _counted(rows)
+
+
+def _same_rule(policy: Policy, champion: Manifest | None) -> None:
+    """Refuse a rule under which samples that the champion learned from would judge it."""
+    rule = policy.data.split.rule
+    if champion is not None and champion.split != rule:
+        raise RefusedError(
+            f"{policy.model}: data.split is now by {rule}, but {champion.version} and those before it were split by "
+            f"{champion.split}: what they learned from would judge. Put it back, or bootstrap a model of another name"
+        )
 
 
 def _counted(rows: dict[str, int]) -> str:

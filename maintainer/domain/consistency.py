@@ -221,6 +221,36 @@ def memory_notes(retention: Retention, train: Train) -> Iterator[str]:
         yield f"train.replay.half_life does nothing under replay policy {train.replay.policy}"
 
 
+def data_faults(task: Task, data: Data) -> Iterator[Fault]:
+    """Yield groups that no column names, and care that the task or its columns leave nothing to do."""
+    yield from _group_faults(task, data)
+    if task.of is TaskKind.REGRESSION:
+        if data.label_errors is not None:
+            yield Fault(("data", "label_errors"), "is given, but confident learning is for classes; leave it out")
+        if data.balance in ("oversample", "undersample"):
+            yield Fault(("data", "balance"), f"is '{data.balance}', but {task.kind} has no classes to balance")
+    yield from _repeated(("data", "augment"), data.augment)
+    if not any(isinstance(feature, NumberFeature) for feature in task.features.values()):
+        asked = {"outliers": "" if data.outliers == "keep" else data.outliers, "augment": ", ".join(data.augment)}
+        for key, words in asked.items():
+            if words:
+                yield Fault(("data", key), f"asks for {words}, but task.features has no number")
+
+
+def _group_faults(task: Task, data: Data) -> Iterator[Fault]:
+    path, group = ("data", "split", "group"), data.split.group
+    if data.split.by != "group":
+        if group is not None:
+            yield Fault(path, f"is '{group}', but data.split.by is '{data.split.by}'; wanted by: group")
+        return
+    categories = tuple(name for name, feature in task.features.items() if isinstance(feature, CategoryFeature))
+    known = wanted("", categories) if categories else "task.features has none"
+    if group is None:
+        yield Fault(path, f"is missing: by group needs the category that names the groups; {known}")
+    elif group not in categories:
+        yield Fault(path, f"is '{group}', which is no category feature; {known}", group, categories)
+
+
 REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples
 PENALISED = ("frontier", "l2-sp", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "der++")  # by a term with a strength
 

@@ -43,6 +43,7 @@ class Manifest(BaseModel):
     held_out: Span  # event time of the samples after those, which judged it
     memory_from: datetime  # the oldest sample it learned from, replay included
     block_seconds: float | None  # length of the time blocks that keep parts apart (see Split)
+    split: str = "time"  # the rule that gives a sample its part: time, stratified, or group and the column
     metrics: dict[str, float]  # on the current holdout of its run
     baseline: dict[str, float]  # what "against: champion" means, see metrics.faded
     strategy: str

@@ -53,6 +53,7 @@ class CollectResult(Frozen):
     rows: dict[str, int]  # file -> rows
     data_hash: str
     block_seconds: float | None  # see Split
+    split: str = "time"  # the rule that gives a sample its part, in words
 
 
 class FrontierPoint(Frozen):
@@ -92,6 +93,36 @@ class Circumstances(Frozen):
     processor: str  # its model, and the instructions that the kernels are chosen by
 
 
+class CareRow(Frozen):
+    """A sample that care of the training data has touched, or wants a person to look at."""
+
+    sample: str  # its id
+    part: Literal["new", "former"]
+    finding: Literal["leak", "copy", "conflict", "label error", "outlier", "balance"]
+    action: Literal["dropped", "clipped", "kept"]
+    why: str
+    given: str | None = None  # its label
+    suggested: str | None = None  # the label that a model of the other samples believes
+    score: float | None = None  # how much that model believes the given one, 0 to 1
+
+
+class CareCount(Frozen):
+    """How many samples met a finding and an action."""
+
+    finding: str
+    action: str
+    rows: int
+
+
+class Care(Frozen):
+    """What was left out of the training data or changed, and why."""
+
+    counts: tuple[CareCount, ...]
+    shown: tuple[CareRow, ...]  # the first of each finding
+    notes: tuple[str, ...]
+    file: str | None  # beside the result, with all of them
+
+
 class TrainResult(Frozen):
     """How training ended; without a challenger the run is rejected with the reason."""
 
@@ -107,6 +138,7 @@ class TrainResult(Frozen):
     seconds: float
     threads: int
     seed: int
+    care: Care | None = None  # None where the policy asks for none
     circumstances: Circumstances | None = None  # None: trained before they were noted
 
 

@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from maintainer.domain.consistency import (
     Fault,
     check_faults,
+    data_faults,
     gate_faults,
     memory_faults,
     memory_notes,
@@ -59,7 +60,7 @@ from maintainer.domain.sections import (
     RunRules,
 )
 from maintainer.domain.task import CategoryFeature, Feature, NumberFeature, Task
-from maintainer.domain.training import Data, EarlyStopping, Optimizer, Replay, SplitRules, Train
+from maintainer.domain.training import Data, EarlyStopping, LabelErrors, Optimizer, Replay, SplitRules, Train
 from maintainer.domain.triggers import (
     EVIDENCE,
     EVIDENCE_LATER,
@@ -114,6 +115,7 @@ __all__ = [
     "Feature",
     "Gate",
     "GateBase",
+    "LabelErrors",
     "Labels",
     "LatencyGate",
     "Limit",
@@ -257,6 +259,7 @@ class Policy(Section):
         yield from trigger_faults(self.task, self.checks, self.triggers)
         yield from training_faults(self.task.of, self.data, self.train, self.run.timeout)
         yield from memory_faults(self.task.of, self.retention, self.train)
+        yield from data_faults(self.task, self.data)
         yield from gate_faults(self.task.of, self.gates)
 
     def notes(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -126,23 +127,31 @@ def block_for(span: timedelta, later: timedelta) -> timedelta:
     return fitting[-1] if fitting else LADDER[0]
 
 
+def group_key(value: str) -> int:
+    """Return the 64-bit hash of a group, as the store computes it: the lower half of the MD5."""
+    return int.from_bytes(hashlib.md5(value.encode(), usedforsecurity=False).digest()[8:], "little")
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The part of a sample as a pure function of its event time.
+    """The part of a sample as a pure function of what it is from the start: its event time, its id, its features.
 
     Time is cut into blocks of equal length; block k is held out when frac(k * golden ratio) falls in the
     share of that part. The sequence is equidistributed (Weyl 1916), so a few blocks already have the right
     shares; nothing is remembered, so no sample can be trained on in one run and judge in another. Where time does
     not spread the samples over enough blocks (`block` is None) the uniform hash of the sample's id takes its place.
+    With `group`, which names a category, it is the hash of that value: a group lies in one part, whole. A sample
+    without the value is a group of its own.
     """
 
     block: timedelta | None
     validation: float
     holdout: float
+    group: str | None = None
 
-    def part(self, moment: datetime, key: int) -> Part:
-        """Return the part of a sample with this event time (aware) and this 64-bit hash of its id."""
-        place = key / 2.0**64
+    def part(self, moment: datetime, key: int, group: str = "") -> Part:
+        """Return the part of a sample with this event time (aware), this 64-bit hash of its id, and this group."""
+        place = (group_key(group) if self.group is not None and group else key) / 2.0**64
         if self.block is not None:
             product = ((moment - EPOCH) // self.block) * GOLDEN
             place = product - floor(product)

@@ -15,28 +15,66 @@ PartShare = Annotated[Real, Field(ge=0.0, lt=1.0)]
 
 
 class SplitRules(Section):
-    """Which samples train, which choose, which judge; see docs/decisions/0003-split-by-time-blocks.md."""
+    """Which samples train, which choose, which judge; see docs/decisions 0003 and 0016."""
 
-    by: Annotated[Literal["time"], designed("stratified", "group")] = Field(
-        default="time", description="blocks of event time"
+    by: Literal["time", "stratified", "group"] = Field(
+        default="time",
+        description="time: by blocks of event time; stratified: by the hash of the id, so that each class gets its "
+        "share wherever in time it is; group: by the hash of a category, so that a group lies in one part",
     )
+    group: str | None = Field(default=None, description="group: the category feature that names the groups")
     validation: OpenShare = Field(
         default=0.15, description="share that chooses the epoch and the place on the frontier"
     )
     holdout: OpenShare = Field(default=0.2, description="share that is never trained on and judges in the gates")
 
+    @property
+    def rule(self) -> str:
+        """Return the rule in words: time, stratified, or group and the column."""
+        return f"group {self.group}" if self.by == "group" else self.by
+
+
+class LabelErrors(Section):
+    """Labels that a model of the other samples does not believe."""
+
+    method: Literal["confident-learning"] = Field(
+        default="confident-learning", description="how they are found: cleanlab, on cross-validated probabilities"
+    )
+    drop_share_at_most: Annotated[Real, Field(ge=0.0, le=0.5)] = Field(
+        default=0.02,
+        description="largest share of the samples that is left out, the least believed first; 0: they are only listed",
+    )
+
+
+Augmentation = Annotated[
+    Literal["feature-noise", "mixup"],
+    designed("word-dropout", "text-noise", "crop", "flip", "rotate", "noise"),
+]
+
 
 class Data(Section):
-    """Care for what is trained on."""
+    """Care for what is trained on; what judges is left as it came."""
 
     split: SplitRules = Field(default=SplitRules(), description="which samples train, which choose, which judge")
-    deduplicate: Annotated[NotBuilt, only(False)] = LATER
-    label_errors: Annotated[NotBuilt, only()] = LATER
-    outliers: Annotated[NotBuilt, only("keep")] = LATER
-    balance: Annotated[Literal["none", "weighted-loss"], designed("oversample", "undersample")] = Field(
-        default="none", description="weighted-loss: a sample of a rare class counts more, by the root of its rarity"
+    deduplicate: bool = Field(
+        default=False,
+        description="leave out copies, and what has a copy among the samples that judge; not for streams whose few "
+        "columns are alike by nature",
     )
-    augment: Annotated[NotBuilt, only([])] = LATER
+    label_errors: LabelErrors | None = Field(default=None, description="labels to doubt (classes only); null: none")
+    outliers: Literal["keep", "drop", "clip"] = Field(
+        default="keep",
+        description="numbers more than three interquartile ranges outside the quartiles; drop: leave the sample out; "
+        "clip: move the number to that limit",
+    )
+    balance: Literal["none", "weighted-loss", "oversample", "undersample"] = Field(
+        default="none",
+        description="weighted-loss: a sample of a rare class counts more, by the root of its rarity; oversample: "
+        "repeat rare classes; undersample: leave out of frequent ones",
+    )
+    augment: tuple[Augmentation, ...] = Field(
+        default=(), description="changed copies of new samples to train on: feature-noise, mixup"
+    )
 
 
 ReplayPolicy = Literal["reservoir", "class-balanced", "herding", "recency", "similar-to-new"]

@@ -30,6 +30,7 @@ class Samples:
     numbers: dict[str, NDArray[np.float64]]  # name -> (n,); NaN is missing
     categories: dict[str, NDArray[np.object_]]  # name -> (n,) of str; "" is missing
     labels: NDArray[Any]  # (n,) of str with "" or of float64 with NaN where missing
+    ids: NDArray[np.object_] | None = None  # (n,) of str, where the file has them
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Samples:
         """Return the samples at `rows`, indices or a mask of (n,)."""
@@ -39,6 +40,7 @@ class Samples:
             {name: column[rows] for name, column in self.numbers.items()},
             {name: column[rows] for name, column in self.categories.items()},
             labels,
+            None if self.ids is None else self.ids[rows],
         )
 
 
@@ -49,6 +51,7 @@ def join(first: Samples, second: Samples) -> Samples:
         {name: np.concatenate([column, second.numbers[name]]) for name, column in first.numbers.items()},
         {name: np.concatenate([column, second.categories[name]]) for name, column in first.categories.items()},
         np.concatenate([first.labels, second.labels]),
+        None if first.ids is None or second.ids is None else np.concatenate([first.ids, second.ids]),
     )
 
 
@@ -59,13 +62,18 @@ def read_samples(path: Path, task: Task) -> Samples:
     """
     names = [*task.features, "_label"]
     if not path.exists():
-        return _samples(pa.table({name: pa.array([], _wanted(task, name)) for name in names}), task)
+        return _samples(
+            pa.table({name: pa.array([], _wanted(task, name)) for name in names} | {"_id": pa.array([], pa.string())}),
+            task,
+        )
     try:
         table = pq.read_table(path)
         missing = [name for name in names if name not in table.column_names]
         if missing:
             raise InputError(f"{path.name} lacks the columns {missing}; it has {table.column_names}")
         columns = {name: pc.cast(table.column(name), _wanted(task, name)) for name in names}
+        if "_id" in table.column_names:
+            columns["_id"] = pc.cast(table.column("_id"), pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise InputError(f"{path.name} cannot be read as samples of '{task.label}': {error}") from error
     return _samples(pa.table(columns), task)
@@ -84,6 +92,7 @@ def _samples(table: pa.Table, task: Task) -> Samples:
         {name: columns[name] for name, feature in task.features.items() if feature.type == "number"},
         {name: columns[name] for name, feature in task.features.items() if feature.type == "category"},
         columns["_label"],
+        columns.get("_id"),
     )
 
 

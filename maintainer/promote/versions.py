@@ -70,6 +70,7 @@ def _manifest(finished: Finished, files: Path, parent_baseline: dict[str, float]
         held_out=Span(start=collected.trained.end, end=collected.current_holdout.end),
         memory_from=collected.memory_from,
         block_seconds=collected.block_seconds,
+        split=collected.split,
         metrics=own,
         baseline=faded(own, parent_baseline),
         strategy=trained.strategy,

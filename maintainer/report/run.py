@@ -99,6 +99,7 @@ def render_run(view: RunView) -> str:
             "headline": headline(view),
             "stretches": stretches(view.events),
             "data": data_rows(view.collect) if view.collect else [],
+            "split": split_words(view.collect) if view.collect else "",
             "curve": training_curve(train) if train else Markup(""),
             "frontier": frontier_figure(train, view.policy) if train else Markup(""),
             "gates": [gate_row(finding) for finding in view.gate.findings] if view.gate else [],
@@ -169,6 +170,15 @@ def data_rows(collected: CollectResult) -> list[DataRow]:
         DataRow("judged on: holdout part of the former samples", collected.former, rows.get("reference_holdout", 0)),
     ]
     return [row for row in found if row.rows]
+
+
+def split_words(collected: CollectResult) -> str:
+    """Return what gave each sample its part."""
+    if collected.split.startswith("group "):
+        return f"a hash of the group, {collected.split.removeprefix('group ')}"
+    if collected.block_seconds is None:
+        return "a hash of the sample id" + (", stratified" if collected.split == "stratified" else "")
+    return f"time blocks of {words.duration(collected.block_seconds)}"
 
 
 def gate_row(finding: GateFinding) -> GateRow:

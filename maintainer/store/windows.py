@@ -237,7 +237,10 @@ class Reader:
     def _part_sql(self, parts: Sequence[Part]) -> str:
         if set(parts) == set(Part) or self.split is None:
             return "true"
-        split, place = self.split, "(s._key / 18446744073709551616.0)"
+        split, hashed = self.split, "s._key"
+        if split.group is not None:
+            hashed = f"coalesce(md5_number_lower(nullif(s.{quoted(split.group)}, '')), s._key)"
+        place = f"({hashed} / 18446744073709551616.0)"
         if split.block is not None:
             micros = int(split.block.total_seconds() * 1e6)
             block = _floor_division("epoch_us(s._time)", micros)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from maintainer.domain.phase import PhaseSpec
 from maintainer.domain.sample import TaskKind
-from maintainer.families.table import Samples, read_samples
+from maintainer.families.table import Samples, join, read_samples
+from maintainer.train.care import care
+from maintainer.train.care.cared import Cared
 from maintainer.train.situation import Parts
 
 NEW_CLASS = 10  # labels from which on a class that the champion does not know is learned
@@ -27,6 +29,7 @@ class Gathered:
     classes: tuple[str, ...]
     notes: tuple[str, ...]  # what was dropped, with counts
     obstacle: str | None  # why nothing can be learned
+    cared: Cared | None = None  # what was done to which sample, where the policy asks for care
 
 
 def gather(spec: PhaseSpec, directory: Path, known: tuple[str, ...]) -> Gathered:
@@ -54,7 +57,23 @@ def gather(spec: PhaseSpec, directory: Path, known: tuple[str, ...]) -> Gathered
     if not parts.judge_new.size:
         parts = _tail(parts)
         notes.append("there is no validation part: the newest samples judge")
-    return Gathered(parts, classes, tuple(notes), _obstacle(parts, classes, bootstrap=not spec.champion))
+    return _cared(spec, directory, Gathered(parts, classes, tuple(notes), None))
+
+
+def _cared(spec: PhaseSpec, directory: Path, found: Gathered) -> Gathered:
+    """Return the parts after the care of the policy; what is repeated or added makes few samples no more."""
+    rules, task, seed = spec.policy.data, spec.policy.task, spec.policy.train.seed
+
+    def judging() -> Samples:
+        files = ("current_holdout", "reference_holdout")
+        return join(*(read_samples(directory / f"{name}.parquet", task) for name in files))
+
+    cared = care.clean(rules, found.parts, judging, task.of, seed) if care.asked(rules) else Cared(found.parts)
+    obstacle = _obstacle(cared.parts, found.classes, bootstrap=not spec.champion)
+    if obstacle is None and care.asked(rules):
+        cared = care.enrich(rules, cared, seed)
+    kept = cared if care.asked(rules) else None
+    return Gathered(cared.parts, found.classes, (*found.notes, *cared.notes), obstacle, kept)
 
 
 def _only(parts: Parts, classes: tuple[str, ...]) -> Parts:

@@ -48,7 +48,7 @@ class Situation:
     metric: str
     classes: tuple[str, ...]  # the champion's, then new ones
     parts: Parts
-    balance: Literal["none", "weighted-loss"] = "none"
+    balance: Literal["none", "weighted-loss", "oversample", "undersample"] = "none"
     checkpoints: Path | None = None  # where a killed training goes on from
     watch: Callable[[float, float | None], None] | None = None  # is told the metric on new and former data, each epoch
 

@@ -18,6 +18,8 @@ from maintainer.families.registry import family_in, family_of
 from maintainer.families.table import join, read_samples
 from maintainer.families.weights import MODEL, load_tensors, save_tensors
 from maintainer.train import memory
+from maintainer.train.care import care
+from maintainer.train.care.cared import Cared
 from maintainer.train.circumstances import circumstances
 from maintainer.train.flat import Flat
 from maintainer.train.gather import Gathered, gather
@@ -41,6 +43,7 @@ def run(spec: PhaseSpec) -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(spec.policy.train.seed)
     made = _train(spec)
+    care.write(made.cared.rows if made.cared else (), Path(spec.out))
     if made.outcome is not None and made.memory is not None:
         _write(Path(spec.out), spec, made.outcome, made.memory)
     told = {"seconds": time.monotonic() - began, "circumstances": circumstances()}
@@ -55,6 +58,7 @@ class Made:
     result: TrainResult
     outcome: Outcome | None
     memory: Memory | None
+    cared: Cared | None = None
 
 
 def _train(spec: PhaseSpec) -> Made:
@@ -63,7 +67,7 @@ def _train(spec: PhaseSpec) -> Made:
         raise InputError(f"run {spec.run}: training needs the directory 'collect', found {sorted(spec.inputs)}")
     gathered = gather(spec, Path(spec.inputs["collect"]), champion.encoder.classes if champion else ())
     if gathered.obstacle:
-        return Made(_result(spec, gathered, None, gathered.obstacle), None, None)
+        return Made(_result(spec, gathered, None, gathered.obstacle), None, None, gathered.cared)
     strategy = strategy_of(spec.policy.train.strategy)
 
     def make(given: Situation) -> Outcome:
@@ -79,8 +83,9 @@ def _train(spec: PhaseSpec) -> Made:
     if found.trials:
         outcome = replace(outcome, notes=(*outcome.notes, found.note), trials=found.trials)
     if why := _no_challenger(found.situation, outcome):
-        return Made(_result(spec, gathered, outcome, why), None, None)
-    return Made(_result(spec, gathered, outcome, None), outcome, _memory(found.situation, outcome))
+        return Made(_result(spec, gathered, outcome, why), None, None, gathered.cared)
+    known = _memory(found.situation, outcome)
+    return Made(_result(spec, gathered, outcome, None), outcome, known, gathered.cared)
 
 
 def _champion(directory: Path, policy: Policy) -> Champion:
@@ -149,6 +154,7 @@ def _result(spec: PhaseSpec, gathered: Gathered, outcome: Outcome | None, refusa
         seconds=0.0,
         threads=spec.threads,
         seed=spec.policy.train.seed,
+        care=care.told(gathered.cared) if gathered.cared else None,
     )
 
 

@@ -36,7 +36,7 @@ task:
   kind: tabular-regression
   id: id
   time: at
-  features: {x: {type: number}}
+  features: {x: {type: number}, g: {type: category}}
   label: y
 checks: {window: {last: LAST, min_samples: 10, max_samples: 1000}}
 retention: {replay: 500}
@@ -55,29 +55,30 @@ def champion_of(result: CollectResult, policy: Policy) -> Manifest:
     )  # fmt: skip
 
 
-def ids(folder: Path) -> dict[str, dict[int, datetime]]:
-    """Return the samples of each file of a run: hash -> time."""
+def ids(folder: Path) -> dict[str, dict[int, tuple[datetime, str]]]:
+    """Return the samples of each file of a run: hash -> time and group."""
     with duckdb.connect() as db:
         return {
             path.stem: {
-                key: at.replace(tzinfo=UTC)
-                for key, at in db.execute(f"select _key, _time from read_parquet('{path}')").fetchall()
+                key: (at.replace(tzinfo=UTC), group or "")
+                for key, at, group in db.execute(f"select _key, _time, g from read_parquet('{path}')").fetchall()
             }
             for path in folder.glob("*.parquet")
         }
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=12, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 @given(
     seed=st.integers(0, 1000),
     last=st.sampled_from(["2d", "5d", "30d"]),
+    rule=st.sampled_from(["{by: time}", "{by: stratified}", "{by: group, group: g}"]),
     bunched=st.booleans(),
     steps=st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=2, max_size=4),
 )
 def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
-    seed: int, last: str, bunched: bool, steps: list[tuple[int, bool]]
+    seed: int, last: str, rule: str, bunched: bool, steps: list[tuple[int, bool]]
 ) -> None:
-    policy = load_text(POLICY.replace("LAST", last), "small.yaml")
+    policy = load_text(POLICY.replace("LAST", last) + f"data: {{split: {rule}}}\n", "small.yaml")
     draw = random.Random(seed)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -99,22 +100,58 @@ def test_over_any_sequence_of_runs_no_sample_judges_after_it_was_learned_from(
             result = CollectResult.model_validate_json((folder / f"run{number}" / "result.json").read_text())
             files = ids(folder / f"run{number}")
             assert {key: len(found) for key, found in files.items()} == result.rows
-            newest = [at for at in files["current_holdout"].values() if at >= result.current_holdout.start]
+            newest = [at for at, _ in files["current_holdout"].values() if at >= result.current_holdout.start]
             assert len(newest) == result.newest_rows
-            assert all(result.former.start <= at < result.former.end for at in files.get("replay", {}).values())
+            assert all(result.former.start <= at < result.former.end for at, _ in files.get("replay", {}).values())
             everything = [key for found in files.values() for key in found]
             assert len(everything) == len(set(everything)), "a sample is in two files of a run"
             split = split_of(policy, result.block_seconds)
             for file in LEARNED:
-                assert all(split.part(at, key) is Part.TRAIN for key, at in files.get(file, {}).items())
+                assert all(split.part(at, key, g) is Part.TRAIN for key, (at, g) in files.get(file, {}).items())
                 learned |= files.get(file, {}).keys()
             for file in ("replay_validation", "validation"):
-                assert all(split.part(at, key) is Part.VALIDATION for key, at in files.get(file, {}).items())
+                assert all(split.part(at, key, g) is Part.VALIDATION for key, (at, g) in files.get(file, {}).items())
             judged |= files.get("reference_holdout", {}).keys()
             assert not judged & learned, "the reference was learned from"
             assert not files["current_holdout"].keys() & learned, "the newest samples were learned from before"
+            if policy.data.split.by == "group":
+                groups = {file: {g for _, g in found.values() if g} for file, found in files.items()}
+                told = [
+                    g
+                    for found in (groups["train"] | groups.get("replay", set()), groups["current_holdout"])
+                    for g in found
+                ]
+                assert len(told) == len(set(told)), "a group is learned from and judges"
             champion = champion_of(result, policy)
         database.close()
+
+
+def test_a_rule_of_splitting_that_was_changed_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    plain = POLICY.replace("LAST", "7d")
+    policy, other = (
+        load_text(plain + f"data: {{split: {{{rule}}}}}\n", "p") for rule in ("by: time", "by: stratified")
+    )
+    database, schema = Database(tmp_path / "samples.duckdb", 256, 1), schema_of(policy)
+    adopt(database, schema)
+    draw, path = random.Random(1), tmp_path / "data.jsonl"
+    rows = [_sample(draw, BEGIN, timedelta(days=8), bunched=False) for _ in range(300)]
+    path.write_text("".join(json.dumps({"id": str(i), **row}) + "\n" for i, row in enumerate(rows)))
+    ingest_samples(database, Batch(schema, path, "jsonl", path.name, BEGIN + timedelta(days=8)))
+    reader = Reader(database, schema, BEGIN + timedelta(days=8))
+    collect(reader, policy, None, tmp_path / "run")
+    champion = champion_of(CollectResult.model_validate_json((tmp_path / "run" / "result.json").read_text()), policy)
+    with pytest.raises(RefusedError, match="is now by stratified, but v and those before it were split by time"):
+        collect(reader, other, champion, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+    database.close()
+
+
+def test_stratified_parts_have_their_share_of_a_class_that_came_in_one_hour() -> None:
+    policy = load_text(POLICY.replace("LAST", "30d") + "data: {split: {by: stratified}}\n", "p")
+    split, key_of = split_of(policy, None), random.Random(3).getrandbits
+    parts = [split.part(BEGIN, key_of(64)) for _ in range(400)]
+    for part, share in ((Part.TRAIN, 0.65), (Part.VALIDATION, 0.15), (Part.HOLDOUT, 0.2)):
+        assert abs(parts.count(part) / 400 - share) < 0.06
 
 
 def weekly_runs(folder: Path, block_seconds: float | None = None) -> list[CollectResult | None]:
@@ -130,7 +167,7 @@ def weekly_runs(folder: Path, block_seconds: float | None = None) -> list[Collec
     for number, days in enumerate([700, *[7] * 5]):
         now, path, target = begin + timedelta(days=days), folder / f"{number}.jsonl", folder / f"run{number}"
         moments = [(begin + timedelta(hours=6 * i)).isoformat() for i in range(4 * days)]
-        path.write_text("".join(json.dumps({"id": at, "at": at, "x": 1, "y": 1}) + "\n" for at in moments))
+        path.write_text("".join(json.dumps({"id": at, "at": at, "x": 1, "y": 1, "g": "a"}) + "\n" for at in moments))
         ingest_samples(database, Batch(schema, path, "jsonl", path.name, now))
         begin = now
         try:
@@ -223,13 +260,15 @@ TIMELESS = POLICY.replace("  id: id\n  time: at\n", "").replace("LAST", "5d")
 def test_a_model_without_times_learns_from_a_part_of_one_file_and_is_judged_on_another_part(
     tmp_path: Path, first: int
 ) -> None:
-    policy, draw = load_text(TIMELESS, "small.yaml"), random.Random(1)
+    policy, draw = load_text(TIMELESS, "small.yaml"), random.Random(5)
     database = Database(tmp_path / "samples.duckdb", 256, 1)
     adopt(database, schema_of(policy))
 
     def run(now: datetime, count: int, champion: Manifest | None) -> CollectResult:
         path = tmp_path / "data.jsonl"
-        path.write_text("".join(json.dumps({"x": draw.random(), "y": draw.random()}) + "\n" for _ in range(count)))
+        path.write_text(
+            "".join(json.dumps({"x": draw.random(), "y": draw.random(), "g": "a"}) + "\n" for _ in range(count))
+        )
         ingest_samples(database, Batch(schema_of(policy), path, "jsonl", path.name, now))
         target = tmp_path / f"run {now:%Y%m%d}"
         collect(Reader(database, schema_of(policy), now + timedelta(hours=1)), policy, champion, target)
@@ -255,4 +294,5 @@ def test_a_model_without_times_learns_from_a_part_of_one_file_and_is_judged_on_a
 
 def _sample(draw: random.Random, start: datetime, length: timedelta, bunched: bool) -> dict[str, object]:
     place = draw.choice((0.1, 0.5, 0.9)) if bunched else draw.random()
-    return {"at": (start + length * place).isoformat(), "x": draw.random(), "y": draw.random()}
+    group = draw.choice(("", *(f"g{k}" for k in range(30))))
+    return {"at": (start + length * place).isoformat(), "x": draw.random(), "y": draw.random(), "g": group}

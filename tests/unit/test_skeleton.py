@@ -38,9 +38,10 @@ def tracked() -> list[Path]:
 
 
 def direct() -> dict[str, set[str]]:
-    """Return the names of the direct dependencies: to run, and to develop."""
+    """Return the names of the direct dependencies: to run, of the extras, and to develop."""
     project = PROJECT["project"]
-    groups = {"run": project["dependencies"], "dev": project["optional-dependencies"]["dev"]}
+    extras = [word for name, words in project["optional-dependencies"].items() if name != "dev" for word in words]
+    groups = {"run": project["dependencies"], "extras": extras, "dev": project["optional-dependencies"]["dev"]}
     return {group: {re.split(r"[<>=\[ ]", wanted)[0] for wanted in found} for group, found in groups.items()}
 
 
@@ -101,7 +102,7 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 def test_every_import_of_the_package_is_a_declared_dependency() -> None:
-    declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in direct()["run"]}
+    declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in direct()["run"] | direct()["extras"]}
     known = declared | set(sys.stdlib_module_names) | {"maintainer", "pydantic_core"}
     files = (ROOT / "maintainer").rglob("*.py")
     missing = {f"{p.relative_to(ROOT)}: {name}" for p in files for name in _imports(p) if name not in known}
@@ -111,8 +112,9 @@ def test_every_import_of_the_package_is_a_declared_dependency() -> None:
 def test_the_page_about_dependencies_names_each_with_its_range() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     project = PROJECT["project"]
-    wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
-    rows = {"".join(row) for row in re.findall(r"^\| ([\w-]+) \| ([<>=.,\d]+) \|", page, re.MULTILINE)}
+    groups = project["optional-dependencies"]
+    wanted = {*project["dependencies"], *(word for words in groups.values() for word in words)}
+    rows = {"".join(row) for row in re.findall(r"^\|(?: `\w+` \|)? ([\w-]+) \| ([<>=.,\d]+) \|", page, re.MULTILINE)}
     assert rows == wanted
 
 
@@ -120,7 +122,7 @@ def test_the_constraints_pin_each_dependency_within_its_range() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     groups = direct()
-    assert groups["run"] | groups["dev"] <= pinned.keys()
+    assert groups["run"] | groups["extras"] | groups["dev"] <= pinned.keys()
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

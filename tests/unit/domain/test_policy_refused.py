@@ -80,12 +80,7 @@ UNBUILT = [
         )
     ),
     ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
-    ("data.deduplicate", True),
-    ("data.label_errors", {"method": "confident-learning"}),
-    ("data.outliers", "clip"),
-    ("data.balance", "oversample"),
-    ("data.augment", ["mixup"]),
-    ("data.split.by", "stratified"),
+    ("data.augment", ["word-dropout"]),
     ("train.unfreeze", "head"),
     ("train.precision", "bf16"),
     ("export.opset", 17),
@@ -134,7 +129,7 @@ def test_what_asks_for_nothing_is_accepted_and_leaves_no_trace(path: str, value:
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("data.deduplicate", 0), ("promotion.shadow", 0), ("notify", "")],
+    [("export", {"opset": 0}), ("promotion.shadow", 0), ("notify", "")],
 )
 def test_what_only_looks_like_nothing_is_refused(path: str, value: object) -> None:
     assert any(NOT_BUILT in message for message in messages(with_value(path, value)))
@@ -171,6 +166,20 @@ WRONG = [
     ("checks.drift.weights", {"c": 1}, "checks.drift.weights.c: names 'c'"),
     ("checks.drift.weights", {"a": 1e308}, "checks.drift.weights.a"),
     ("data.split", {"validation": 0.5, "holdout": 0.4}, "data.split"),
+    (
+        "data.split",
+        {"by": "group"},
+        "data.split.group: is missing: by group needs the category that names the groups; wanted b",
+    ),
+    ("data.split", {"by": "group", "group": "a"}, "data.split.group: is 'a', which is no category feature; wanted b"),
+    ("data.split", {"group": "b"}, "data.split.group: is 'b', but data.split.by is 'time'"),
+    ("data.split.by", "id", "data.split.by"),
+    ("data.deduplicate", "near", "data.deduplicate"),
+    ("data.label_errors", {"method": "guess"}, "data.label_errors.method"),
+    ("data.label_errors", {"drop_share_at_most": 0.9}, "data.label_errors.drop_share_at_most"),
+    ("data.outliers", "remove", "data.outliers"),
+    ("data.augment", ["mixup", "mixup"], "data.augment.1: is 'mixup', which is listed before"),
+    ("data.augment", "mixup", "data.augment"),
     ("train.loss", "huber", "train.loss: is 'huber', which does not fit"),
     ("train.search", {"trials": 5, "timeout": "30m"}, "train.search.timeout: is 30m, and run.timeout 30m"),
     ("train.replay.share", 1.0, "train.replay.share"),
@@ -355,3 +364,27 @@ def test_faults_between_parts_are_all_told_at_once() -> None:
     )
     paths = {message.split(":")[0] for message in messages(made)}
     assert paths == {"triggers.1.name", "gates.0.metric", "train.loss", "data.split"}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"label_errors": {}}, "data.label_errors: is given, but confident learning is for classes"),
+        ({"balance": "oversample"}, "data.balance: is 'oversample', but tabular-regression has no classes"),
+        ({"balance": "undersample"}, "data.balance: is 'undersample', but tabular-regression has no classes"),
+    ],
+)
+def test_care_for_classes_is_refused_where_the_answer_is_a_number(data: Document, told: str) -> None:
+    made = with_value("data", data)
+    made["task"]["kind"] = "tabular-regression"
+    assert any(told in message for message in messages(made))
+
+
+@pytest.mark.parametrize("data", [{"outliers": "clip"}, {"augment": ["feature-noise"]}, {"augment": ["mixup"]}])
+def test_care_for_numbers_is_refused_where_there_are_none(data: Document) -> None:
+    made = with_value("data", data)
+    del made["task"]["features"]["a"]
+    assert any("but task.features has no number" in message for message in messages(made))
+    del made["task"]
+    made |= {"task": document()["task"]}
+    assert messages(made) == []

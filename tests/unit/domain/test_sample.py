@@ -125,3 +125,10 @@ def test_a_schema_names_its_columns_by_kind_in_their_order() -> None:
     assert (schema.numbers, schema.categories) == (("b", "a"), ("c",))
     assert schema.answer_kind is ColumnKind.NUMBER
     assert Schema("m", TaskKind.CLASSIFICATION, columns, "y").answer_kind is ColumnKind.CATEGORY
+
+
+@given(MOMENTS, KEYS, KEYS, st.text(min_size=1))
+def test_a_group_lies_in_one_part_whatever_its_samples_are(moment: datetime, one: int, other: int, name: str) -> None:
+    split = Split(None, 0.2, 0.3, group="g")
+    assert split.part(moment, one, name) is split.part(BEGIN, other, name)
+    assert split.part(moment, one, "") is Split(None, 0.2, 0.3).part(moment, one)

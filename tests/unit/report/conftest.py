@@ -159,6 +159,21 @@ def gate() -> phase.GateResult:
     )
 
 
+def care(sample: str) -> phase.Care:
+    row = phase.CareRow(
+        sample=sample,
+        part="new",
+        finding="label error",
+        action="dropped",
+        why=f"a model of the other samples does not believe {sample}",
+        given=sample if sample.startswith("<") else "UP",
+        suggested=sample if sample.startswith("<") else "DOWN",
+        score=0.031,
+    )
+    count = phase.CareCount(finding="label error", action="dropped", rows=24)
+    return phase.Care(counts=(count,), shown=(row,), notes=(), file="care.csv")
+
+
 def champion() -> Manifest:
     return Manifest(
         model="electricity",
@@ -310,5 +325,5 @@ def reader() -> Callable[[str], Page]:
 @pytest.fixture
 def views() -> SimpleNamespace:
     """Return the builders above, by name."""
-    makers = (policy, histogram, score, check, journal, train, run, bare_run, backtest)
+    makers = (care, policy, histogram, score, check, journal, train, run, bare_run, backtest)
     return SimpleNamespace(NOW=NOW, PROMOTED=PROMOTED, **{maker.__name__: maker for maker in makers})

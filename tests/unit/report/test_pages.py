@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from maintainer.domain.evidence import Decision, Histogram, Metric
-from maintainer.domain.phase import GateFinding, GateVerdict
+from maintainer.domain.phase import Care, GateFinding, GateVerdict
 from maintainer.domain.run import Kind, Phase, Verdict, replay
 from maintainer.domain.sample import Window
 from maintainer.monitor.check import Measured, Seen, assemble
@@ -83,10 +83,41 @@ def test_what_came_from_data_is_escaped_in_a_run(views: SimpleNamespace, reader:
         reason=EVIL,
         triggers=(EVIL,),
         version=EVIL,
-        train=view.train.model_copy(update={"metric": EVIL, "reason": EVIL, "strategy": EVIL}),
+        train=view.train.model_copy(
+            update={"metric": EVIL, "reason": EVIL, "strategy": EVIL, "care": views.care(EVIL)}
+        ),
         gate=view.gate.model_copy(update={"findings": (finding,), "challenger": {EVIL: {EVIL: 0.5}}}),
     )
     assert_harmless(reader(render_run(evil)))
+
+
+def test_what_was_done_to_which_sample_stands_on_the_page_of_a_run(views: SimpleNamespace, reader: Reader) -> None:
+    view = views.run()
+    assert "Data care" not in reader(render_run(view)).text
+    held = replace(view, train=view.train.model_copy(update={"care": views.care("s-17")}))
+    text = reader(render_run(held)).text
+    assert "label error dropped 24" in text and "s-17 new label error dropped UP DOWN 0.031" in text
+    assert "all of them are in train/care.csv" in text
+    nothing = Care(counts=(), shown=(), notes=(), file=None)
+    held = replace(view, train=view.train.model_copy(update={"care": nothing}))
+    assert "Nothing was left out or clipped." in reader(render_run(held)).text
+
+
+@pytest.mark.parametrize(
+    ("rule", "block", "told"),
+    [
+        ("time", 21_600.0, "Split by time blocks of 6 h"),
+        ("time", None, "Split by a hash of the sample id"),
+        ("stratified", None, "Split by a hash of the sample id, stratified"),
+        ("group customer", None, "Split by a hash of the group, customer"),
+    ],
+)
+def test_the_page_of_a_run_says_what_split_its_data(
+    rule: str, block: float | None, told: str, views: SimpleNamespace, reader: Reader
+) -> None:
+    view = views.run()
+    collected = view.collect.model_copy(update={"split": rule, "block_seconds": block})
+    assert told in reader(render_run(replace(view, collect=collected))).text
 
 
 def test_what_came_from_data_is_escaped_in_a_backtest(views: SimpleNamespace, reader: Reader) -> None:

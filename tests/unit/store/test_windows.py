@@ -85,10 +85,16 @@ class Placed:
     reader: Reader
     rows: list[tuple[int, datetime]]
 
+    @staticmethod
+    def group(key: int) -> str:
+        """Return the group of a sample; one in ten has none."""
+        return f"größe {key % 613}" if key % 10 else ""
+
 
 @pytest.fixture(scope="module")
 def placed(tmp_path_factory: pytest.TempPathFactory) -> Placed:
-    schema = Schema("m", TaskKind.REGRESSION, (Column("x", ColumnKind.NUMBER),), "y", id="id", time="at")
+    columns = (Column("x", ColumnKind.NUMBER), Column("g g", ColumnKind.CATEGORY))
+    schema = Schema("m", TaskKind.REGRESSION, columns, "y", id="id", time="at")
     database = Database(tmp_path_factory.mktemp("placed") / "samples.duckdb", 256, 1)
     adopt(database, schema)
     draw = random.Random(5)
@@ -98,14 +104,15 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Placed:
     ]
     rows += [(2**64 - 1, epoch), (0, epoch - timedelta(microseconds=1)), (2**63, epoch + timedelta(days=1))]
     with database.writing() as db:
-        plain = [(key, str(key), at.replace(tzinfo=None)) for key, at in rows]
-        db.execute("create temp table given (k ubigint, i varchar, t timestamp)")
+        plain = [(key, str(key), at.replace(tzinfo=None), Placed.group(key)) for key, at in rows]
+        db.execute("create temp table given (k ubigint, i varchar, t timestamp, g varchar)")
         for part in range(0, len(plain), 500):
             some = plain[part : part + 500]
             db.execute(
-                f"insert into given values {', '.join(['(?, ?, ?)'] * len(some))}", [v for row in some for v in row]
+                f"insert into given values {', '.join(['(?, ?, ?, ?)'] * len(some))}", [v for row in some for v in row]
             )
-        db.execute(f"insert into {table('m', 'sample')} (_key, _id, _time, _arrived) select k, i, t, t from given")
+        columns = '_key, _id, _time, _arrived, "g g"'
+        db.execute(f"insert into {table('m', 'sample')} ({columns}) select k, i, t, t, nullif(g, '') from given")
         db.execute(f"insert into {table('m', 'label')} select k, i, 1.0, t, t from given")
     return Placed(Reader(database, schema, NOW + timedelta(days=36500)), rows)
 
@@ -118,6 +125,7 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Placed:
         Split(timedelta(hours=6), 0.15, 0.15),
         Split(timedelta(seconds=1), 0.07, 0.13),
         Split(timedelta(days=28), 0.3, 0.3),
+        Split(None, 0.15, 0.2, "g g"),
     ],
     ids=str,
 )
@@ -128,7 +136,7 @@ def test_the_database_gives_each_sample_the_part_that_the_rule_gives_it(
     always = Window(datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
     for part in Part:
         reader.export(Selection(always, (part,)), tmp_path / f"{part}.parquet")
-        wanted = sorted(key for key, at in placed.rows if split.part(at, key) is part)
+        wanted = sorted(key for key, at in placed.rows if split.part(at, key, placed.group(key)) is part)
         assert wanted
         assert sorted(keys(tmp_path / f"{part}.parquet")) == wanted
 
