@@ -71,6 +71,7 @@ def _train(spec: PhaseSpec) -> Made:
     strategy = strategy_of(spec.policy.train.strategy)
 
     def make(given: Situation) -> Outcome:
+        torch.manual_seed(spec.policy.train.seed)  # trials of a search and the training after it draw alike
         return strategy(given, champion) if champion else bootstrap(given)
 
     situation = _situation(spec, gathered)

@@ -249,7 +249,7 @@ def test_by_age_the_memory_is_younger_than_a_uniform_one(tmp_path: Path) -> None
         result, _, folder = second_run(home, text)
         assert result.rows["replay"] == 200
         times = ids(folder)["replay"].values()
-        ages.append(sum((result.former.end - at) / timedelta(days=1) for at in times) / 200)
+        ages.append(sum((result.former.end - at) / timedelta(days=1) for at, _ in times) / 200)
     assert ages[1] < 0.6 * ages[0]
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 POLICIES = sorted((ROOT / "policies").glob("*.yaml"))
-MODULE_OF = {"pyyaml": "yaml"}  # where the name of a package is not the name of its module
+MODULE_OF = {"pyyaml": "yaml", "scikit-learn": "sklearn"}  # where the name of a package is not the name of its module
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:tmp|root|work|farm|home)/[A-Za-z]")
 INDEX_SETTING = re.compile(
     r"--(?:extra-)?index-url[ =]https?:|--find-links|//[^/\s]*(?:pypi|pythonhosted|registry)\.\w"
