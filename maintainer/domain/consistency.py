@@ -11,7 +11,7 @@ from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind, folded
-from maintainer.domain.sections import Checks, DirectorySource, Drift, Retention
+from maintainer.domain.sections import Base, Checks, DirectorySource, Drift, Retention
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
 from maintainer.domain.training import Data, Train
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
@@ -44,9 +44,11 @@ class Fault:
 def task_faults(task: Task) -> Iterator[Fault]:
     """Yield what does not fit inside the task: columns with two roles, contracts that nothing can keep."""
     roles = {role: getattr(task, role) for role in ("id", "time", "label", "prediction") if getattr(task, role)}
+    seen = (*task.kinds, *task.compared)
     for role in ("id", "label", "prediction"):
-        if roles.get(role) in task.features:
+        if roles.get(role) in seen:
             yield Fault(("task", role), f"is '{roles[role]}', which is a feature too: the answer would leak")
+    yield from _sight_faults(task)
     for role, column in roles.items():
         if (first := next(other for other in roles if roles[other] == column)) != role:
             yield Fault(("task", role), f"is '{column}', which is the column of {first} too")
@@ -56,9 +58,33 @@ def task_faults(task: Task) -> Iterator[Fault]:
     yield from _class_faults(task)
 
 
+def _sight_faults(task: Task) -> Iterator[Fault]:
+    """Yield what is wrong with what the model sees: a table has features, a text one column."""
+    if not task.reads_text:
+        if not task.features:
+            yield Fault(("task", "features"), "is missing or names no column; wanted at least one")
+        if task.text is not None:
+            yield Fault(("task", "text"), f"is given, but {task.kind} takes a table; leave it out")
+        return
+    if task.text is None:
+        yield Fault(("task", "text"), f"is missing; {task.kind} wants the column that the model reads")
+    if task.features:
+        yield Fault(("task", "features"), f"is given, but {task.kind} reads only a text; leave it out")
+
+
+def base_faults(task: Task, base: Base) -> Iterator[Fault]:
+    """Yield a family that does not take what the task shows."""
+    if task.reads_text != (base.family == "huggingface"):
+        wants = "huggingface" if task.reads_text else "tabular-mlp or ft-transformer"
+        yield Fault(("base", "family"), f"is '{base.family}', which does not fit {task.kind}; wanted {wants}")
+    elif base.path is not None and not task.reads_text:
+        yield Fault(("base", "path"), f"is given, but {base.family} starts from nothing; leave it out")
+
+
 def _name_faults(task: Task, roles: Mapping[str, str]) -> Iterator[Fault]:
     first: dict[str, str] = {}
     places = [(("task", "features", name), name, "") for name in task.features]
+    places += [(("task", "text"), name, f"is '{name}', which ") for name in (task.text,) if name is not None]
     places += [(("task", role), column, f"is '{column}', which ") for role, column in roles.items()]
     for path, name, said in places:
         if (other := first.setdefault(folded(name), name)) != name:
@@ -110,7 +136,7 @@ def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
 
 
 def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
-    compared = (*task.features, task.prediction)
+    compared = (*task.compared, task.prediction)
     named: list[tuple[Path, str, Iterable[str]]] = []
     if drift.columns != "all":
         yield from _repeated(("checks", "drift", "columns"), drift.columns)
@@ -118,7 +144,7 @@ def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
     for key, each in (("method", drift.method), ("threshold", drift.threshold)):
         if isinstance(each, Mapping):
             named += [((key, column), column, compared) for column in each]
-    named += [(("weights", column), column, task.features) for column in drift.weights]
+    named += [(("weights", column), column, task.compared) for column in drift.weights]
     for path, column, known in named:
         if column not in known:
             message = f"names '{column}', which is no column; {wanted('', known)}"
@@ -142,8 +168,8 @@ def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
 
 def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
     """Return every evidence name that a check of this model can measure."""
-    columns = task.features if checks.drift.columns == "all" else checks.drift.columns
-    inputs = [name for name in task.features if name in columns]
+    columns = task.compared if checks.drift.columns == "all" else checks.drift.columns
+    inputs = [name for name in task.compared if name in columns]
     shared = any(checks.drift.weights.get(name, 1.0) > 0 for name in inputs)
     return (
         *(name for name in EVIDENCE if shared or name != "drift.share"),
@@ -173,8 +199,9 @@ def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...])
     family, _, last = name.rpartition(".")
     if name == "drift.share":
         return Fault(path, "is 'drift.share', but checks.drift leaves no feature with a weight above 0")
-    if family in ("drift.score", "drift.missing") and last in task.features:
-        return Fault(path, f"is '{name}', but checks.drift.columns leaves '{last}' out")
+    for kind in ("drift.score.", "drift.missing."):
+        if name.startswith(kind) and (column := name.removeprefix(kind)) in task.compared:
+            return Fault(path, f"is '{name}', but checks.drift.columns leaves '{column}' out")
     if family == "quality" and last in checked_metrics(task.of):
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
@@ -236,3 +263,10 @@ def training_notes(train: Train) -> Iterator[str]:
     for key, used in looks_at.items():
         if not used and key in train.model_fields_set:
             yield f"train.{key} does nothing under strategy {train.strategy}"
+
+
+def network_notes(base: Base, train: Train) -> Iterator[str]:
+    """Yield what is said of a pre-trained network where there is none."""
+    for key, usual in (("unfreeze", ("auto", "all")), ("precision", ("auto", "fp32"))):
+        if base.family != "huggingface" and getattr(train, key) not in usual:
+            yield f"train.{key} does nothing for family {base.family}"
