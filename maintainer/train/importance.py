@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -86,13 +87,12 @@ def _mean(
 ) -> Weights:
     module.eval()
     totals = {name: torch.zeros_like(value) for name, value in module.named_parameters() if value.requires_grad}
+    adder = _Adder(totals, measure)
     for chunk in torch.arange(rows.size).split(at_once):
-        inputs = rows.inputs.take(chunk)
-        with torch.no_grad():
-            outputs = module(inputs)
-        for loss, weight in ask(outputs):
-            with collected(module, partial(_add, totals, weight, measure)):
-                loss(module(inputs)).backward()
+        with collected(module, adder, len(chunk)):
+            outputs = module(rows.inputs.take(chunk))
+            for loss, adder.weight in ask(outputs.detach()):
+                loss(outputs).backward(retain_graph=True)
     for value in module.parameters():
         value.grad = None
     return {name: total / rows.size for name, total in totals.items()}
@@ -102,15 +102,24 @@ Seen = Callable[[str, nn.Module, Tensor, Tensor], None]  # name, layer, its inpu
 
 
 @contextmanager
-def collected(module: nn.Module, see: Seen) -> Generator[None]:
-    """Call `see` for each layer that holds weights of its own, during one backward pass."""
+def collected(module: nn.Module, see: Seen, size: int) -> Generator[None]:
+    """Call `see` for each layer that holds weights of its own, during the backward passes of `size` samples.
 
-    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+    An Embedding of what all samples share, as their positions are, is given to each of them apart, so that each has a
+    gradient of its own there; any other layer that sees no samples is left out.
+    """
+
+    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         def arrived(gradient: Tensor) -> None:
             see(name, layer, given[0].detach(), gradient.detach())
 
-        if output.requires_grad:
-            output.register_hook(arrived)
+        shared = output.shape[0] != size
+        splits = isinstance(layer, nn.Embedding) and (output.dim() == 2 or output.shape[0] == 1)
+        if not output.requires_grad or (shared and not splits):
+            return None
+        apart = output.expand(size, *output.shape[-2:]) if shared else output
+        apart.register_hook(arrived)
+        return apart if shared else None
 
     layers = [(name, part) for name, part in module.named_modules() if isinstance(part, LAYERS)]
     handles = [part.register_forward_hook(partial(hook, name)) for name, part in layers]
@@ -122,6 +131,18 @@ def collected(module: nn.Module, see: Seen) -> Generator[None]:
 
 
 LAYERS = (nn.Linear, nn.Embedding, nn.LayerNorm)
+
+
+@dataclass
+class _Adder:
+    """Adds to the totals of each layer, each sample with the (n, 1) weight of the question that was asked."""
+
+    totals: Weights
+    measure: Callable[[Tensor], Tensor]
+    weight: Tensor = field(default_factory=lambda: torch.zeros(0, 1))
+
+    def __call__(self, name: str, layer: nn.Module, given: Tensor, gradient: Tensor) -> None:
+        _add(self.totals, self.weight, self.measure, name, layer, given, gradient)
 
 
 def _add(

@@ -35,7 +35,7 @@ def factors(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Gene
         with torch.no_grad():
             outputs = module(inputs)
         for number, (loss, weight) in enumerate(likelihoods(task, outputs, variance, generator)):
-            with collected(module, _Adder(found, weight, first=number == 0)):
+            with collected(module, _Adder(found, weight, first=number == 0), len(chunk)):
                 loss(module(inputs)).backward()
     for value in module.parameters():
         value.grad = None
