@@ -27,7 +27,7 @@ class Base(Section):
     path: BasePath | None = Field(
         default=None,
         description="huggingface: the save_pretrained directory, below bases/ of the state directory, such as "
-        "bases/minilm; null: what `bootstrap --from` names",
+        "bases/minilm; null: bases/<model>, where `bootstrap --from` puts one",
     )
     entry_point: Annotated[NotBuilt, only()] = LATER
 

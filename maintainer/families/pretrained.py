@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from maintainer.errors import InputError
-from maintainer.families.text import CONFIG, TOKENIZER
+from maintainer.store.bases import CONFIG, TOKENIZER, WEIGHTS, require_weights
 from maintainer.tokens import Tokens
 
 LONGEST = 256  # tokens of a text that are read, unless the network takes fewer
-WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
-PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "tf_model.h5", "flax_model.msgpack")
 CLASSIFIER = "ForSequenceClassification"
-FILES = (CONFIG, TOKENIZER, WEIGHTS, SHARDS, "tokenizer_config.json", "special_tokens_map.json")  # that are copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def look(path: Path) -> Found:
         raise InputError(f"{path} is no directory; wanted what save_pretrained writes: config.json, {WEIGHTS} and more")
     config = _config(path)
     classifier = _architecture(path, config)
-    _weights(path)
+    require_weights(path)
     return Found(path, config, _tokenizer(path, config), classifier)
 
 
@@ -105,17 +102,6 @@ def _architecture(path: Path, config: dict[str, Any]) -> bool:
     if not name or name.endswith(("Model", "ForMaskedLM", "ForPreTraining")):
         return False
     raise InputError(f"{path / CONFIG} is of architecture '{name}'; wanted a plain encoder or one {CLASSIFIER}")
-
-
-def _weights(path: Path) -> None:
-    if (path / WEIGHTS).is_file() or (path / SHARDS).is_file():
-        return
-    if pickled := [name for name in PICKLES if (path / name).exists()]:
-        raise InputError(
-            f"{path} has its weights as {pickled[0]}, which is never read: a pickle runs code. Wanted {WEIGHTS}; "
-            "save_pretrained of transformers writes it"
-        )
-    raise InputError(f"{path} has no {WEIGHTS}")
 
 
 def _tokenizer(path: Path, config: dict[str, Any]) -> str:

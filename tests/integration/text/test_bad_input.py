@@ -123,7 +123,7 @@ def test_half_a_file_of_weights_is_refused(copy: Path, tmp_path: Path):
 
 
 def test_without_a_directory_a_bootstrap_says_what_to_do(tmp_path: Path):
-    with pytest.raises(InputError, match=r"name base.path, or `bootstrap --from DIR`"):
+    with pytest.raises(InputError, match=r"wanted base.path, or `bootstrap --from DIR`"):
         train(tmp_path / "out", policy(CLASSIFICATION), first_data(tmp_path / "in", CLASSIFICATION))
 
 
