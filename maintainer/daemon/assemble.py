@@ -29,7 +29,6 @@ from maintainer.store.results import read_result
 from maintainer.store.windows import Reader
 
 
-
 @dataclass(frozen=True, slots=True)
 class Assembly:
     """Everything the phases need; implements `machine.Stages`."""

@@ -21,12 +21,12 @@ from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.lab import Lab
 from maintainer.daemon.labelling import Wanted, label_queue
 from maintainer.daemon.reproducing import reproduce
-from maintainer.daemon.starting import next_run
+from maintainer.daemon.starting import next_run, take_base
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Run
 from maintainer.errors import MaintainerError, RefusedError
 from maintainer.promote import versions
-from maintainer.store import artifacts, bases
+from maintainer.store import artifacts
 from maintainer.store.intake import Ingested
 
 log = logging.getLogger(__name__)
@@ -94,21 +94,8 @@ class Operations:
         return intake.take_upload(self.context, model, path, name, labels)
 
     def take_base(self, model: str, archive: Path) -> Path:
-        """Make a packed `save_pretrained` directory what new weights of a model start from; return where it lies.
-
-        Raises:
-            RefusedError: the model starts from nothing, or from what its policy names, or it has a champion already.
-            InputError: it is no such archive.
-        """
-        base = self.context.policy(model).base
-        if base.family != "huggingface" or base.path is not None:
-            found = f"base.path {base.path}" if base.path else f"base.family {base.family}"
-            raise RefusedError(f"policy {model} has {found}; --from wants base: {{family: huggingface}} without a path")
-        if champion := self.context.champion(model):
-            raise RefusedError(f"{model} has a champion, {champion.version}; `maintainer train {model}` tunes it")
-        target = self.context.settings.base_dir(model, None)
-        bases.unpack(archive, target)
-        return target
+        """Make a packed directory what new weights of a model start from; see `starting.take_base`."""
+        return take_base(self.context, self.context.policy(model), archive)
 
     def predict(self, model: str, path: Path) -> dict[str, Any]:
         """Return the champion's answers to the rows of a file."""

@@ -32,6 +32,11 @@ class Encoder(Frozen):
     target_scale: float = 1.0
 
     @property
+    def sequential(self) -> bool:
+        """Return whether its samples are sequences, of which each costs much."""
+        return False
+
+    @property
     def outputs(self) -> int:
         """Return the width of the last layer."""
         return len(self.classes) if self.task is TaskKind.CLASSIFICATION else 1

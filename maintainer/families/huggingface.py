@@ -76,7 +76,7 @@ class HuggingFaceFamily:
         Raises InputError where there is no such directory, or nothing in it that can be used.
         """
         if base.path is None:
-            raise InputError("there is no directory to start from: name base.path, or `bootstrap --from DIR`")
+            raise InputError("there is no directory to start from: wanted base.path, or `bootstrap --from DIR`")
         mean, scale, _ = spread(samples.labels.astype(np.float64)) if task is TaskKind.REGRESSION else (0.0, 1.0, True)
         (column,) = samples.categories
         data = {"task": task, "classes": classes, "column": column, "target_mean": mean, "target_scale": scale}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.training import Unfreeze
 from maintainer.errors import InputError
+from maintainer.families.prefix import Prefix
 from maintainer.families.pretrained import Found
 from maintainer.families.text import TextEncoder, Texts
 
@@ -36,11 +38,20 @@ class TextModel(nn.Module):
         self.network, self.head = network, head
         self.dropout = nn.Dropout(dropout)
         self.halved = halved  # products in bfloat16
+        self.prefix: Prefix | None = None  # what holds still below all that learns
 
     def forward(self, inputs: Texts) -> Tensor:  # (n, outputs)
         """Return logits, or the standardised value."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.halved):
+        above = self.prefix.above(inputs) if self.prefix is not None else nullcontext()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.halved), above:
             return self.answer(*inputs.padded()).float()
+
+    def train(self, mode: bool = True) -> TextModel:
+        """Switch dropout on or off where something learns."""
+        super().train(mode)
+        if self.prefix is not None:
+            self.prefix.calm()
+        return self
 
     def answer(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the same of token numbers and attention mask, both (n, longest)."""
@@ -243,3 +254,5 @@ def freeze(module: TextModel, unfreeze: Unfreeze) -> None:
     known = depths(module)
     for key, value in module.named_parameters():
         value.requires_grad_(known[key] <= far or ".lora_B." in key)
+    if unfreeze != "lora":
+        module.prefix = Prefix.of(module.network, count - far)

@@ -8,6 +8,8 @@ distort what was learned before.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,7 +30,9 @@ def states(module: TextModel, inputs: Texts, at_once: int) -> Tensor:
     found = torch.empty(0)
     for rows in order.split(at_once):
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=module.halved):
-            pooled = module.pooled(*inputs.take(rows).padded()).float()
+            some = inputs.take(rows)
+            with module.prefix.above(some) if module.prefix is not None else nullcontext():
+                pooled = module.pooled(*some.padded()).float()
         found = found if len(found) else pooled.new_zeros(inputs.size, pooled.shape[1])
         found[rows] = pooled
     return found

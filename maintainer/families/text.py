@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +16,8 @@ from torch import Tensor
 from maintainer.errors import InputError
 from maintainer.families.family import Encoder
 from maintainer.families.weights import ENCODER, save_encoder
+from maintainer.store.bases import CONFIG, TOKENIZER
 from maintainer.tokens import Tokens
-
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 
 
 class TextEncoder(Encoder):
@@ -33,6 +32,11 @@ class TextEncoder(Encoder):
     config: dict[str, Any] = Field(exclude=True)  # of the network, as transformers writes it
     tokenizer: str = Field(exclude=True)  # the document that tokenizer.json holds
     origin: str | None = Field(default=None, exclude=True)  # the directory that new weights come from
+
+    @property
+    def sequential(self) -> bool:
+        """Return whether its samples are sequences."""
+        return True
 
     @property
     def features(self) -> dict[str, str]:
@@ -66,7 +70,7 @@ class Texts:
     starts: Tensor  # (n,) int64
     lengths: Tensor  # (n,) int64, at least 1
     pad: int
-    states: States = field(default_factory=lambda: States())
+    states: States
 
     @property
     def size(self) -> int:
@@ -76,6 +80,10 @@ class Texts:
     def take(self, rows: Tensor) -> Texts:
         """Return the samples at the indices `rows`."""
         return replace(self, starts=self.starts[rows], lengths=self.lengths[rows])
+
+    def whole(self) -> Texts:
+        """Return all texts of which these are some."""
+        return replace(self, starts=self.states.starts, lengths=self.states.lengths)
 
     def disturbed(self, generator: torch.Generator) -> Texts:
         """Return the samples as they are: dropout inside the network is what disturbs them."""
@@ -95,16 +103,16 @@ class Texts:
 
 
 class States:
-    """Hidden states of texts below the layers that learn, kept after the first pass over them."""
+    """What the part of a network that holds still says of all texts, kept after it was asked once."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Tensor, lengths: Tensor) -> None:
+        self.starts, self.lengths = starts, lengths  # of all texts
         self.owner: object = None  # whose states they are
         self.values: Tensor | None = None  # (all tokens, width)
-        self.known: Tensor | None = None  # (all tokens,) bool
 
 
 def texts_of(encoder: TextEncoder, column: list[str]) -> Texts:
     """Return texts as tensors."""
     ragged = Tokens(encoder.tokenizer, encoder.longest).split(column, encoder.pad)
     starts, lengths = torch.from_numpy(ragged.starts), torch.from_numpy(ragged.lengths)
-    return Texts(torch.from_numpy(ragged.flat), starts, lengths, encoder.pad)
+    return Texts(torch.from_numpy(ragged.flat), starts, lengths, encoder.pad, States(starts, lengths))

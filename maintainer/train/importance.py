@@ -21,6 +21,7 @@ from maintainer.families.family import Weights
 from maintainer.train.objective import Rows
 
 EXACT_CLASSES = 8  # up to here the expectation runs over all classes; beyond, over as many labels drawn
+DRAWN = 2  # the same of sequences
 LARGEST = 2**24  # numbers in the gradients of some samples that are held at a time
 
 Question = tuple[Callable[[Tensor], Tensor], Tensor]  # a sum to differentiate, and the (n, 1) weight of each sample
@@ -36,7 +37,7 @@ def fisher(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Gener
     variance = residual_variance(module, rows, at_once) if task is TaskKind.REGRESSION else 1.0
 
     def ask(outputs: Tensor) -> Iterator[Question]:
-        return likelihoods(task, outputs, variance, generator)
+        return likelihoods(task, outputs, variance, generator, most_asked(rows))
 
     return _mean(module, rows, at_once, ask, torch.square)
 
@@ -62,19 +63,26 @@ def residual_variance(module: nn.Module, rows: Rows, at_once: int) -> float:
     return float(torch.cat(errors).var(correction=0).clamp_min(1e-6))
 
 
-def likelihoods(task: TaskKind, outputs: Tensor, variance: float, generator: torch.Generator) -> Iterator[Question]:
+def most_asked(rows: Rows) -> int:
+    """Return how many labels a sample is asked about: of a sequence each costs as much as a step of training."""
+    return EXACT_CLASSES if rows.inputs.lengths is None else DRAWN
+
+
+def likelihoods(
+    task: TaskKind, outputs: Tensor, variance: float, generator: torch.Generator, most: int = EXACT_CLASSES
+) -> Iterator[Question]:
     """Yield sums of per-sample log-likelihoods to differentiate, each with the (n, 1) weight of its squares."""
     if task is TaskKind.REGRESSION:
         yield (lambda answer: answer.sum()), torch.full_like(outputs, 1.0 / variance)
         return
     probabilities = outputs.softmax(dim=1)
     size, classes = outputs.shape
-    for place in range(min(classes, EXACT_CLASSES)):
-        if classes <= EXACT_CLASSES:
+    for place in range(min(classes, most)):
+        if classes <= most:
             labels, weight = torch.full((size,), place), probabilities[:, place : place + 1]
         else:
             labels = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
-            weight = torch.full_like(probabilities[:, :1], 1.0 / EXACT_CLASSES)
+            weight = torch.full_like(probabilities[:, :1], 1.0 / most)
         yield (lambda answer, labels=labels: nn.functional.cross_entropy(answer, labels, reduction="sum")), weight
 
 

@@ -18,7 +18,7 @@ from maintainer.train.exam import rows_of
 from maintainer.train.memory import MASS, Kind, Memory, carry
 from maintainer.train.situation import Outcome, Situation
 
-WITNESSES = 1000  # most samples that an importance is measured on
+WITNESSES, SEQUENCES = 1000, 250  # most samples that an importance is measured on; of sequences
 AT_ONCE, TOKENS = 64, 4096  # of long samples, and of their tokens, whose gradients are held at a time
 ANCHOR = "/anchor"  # behind a weight's name: where the penalties of all updates together pull it
 DAMPING = 0.1  # xi of synaptic intelligence, as in https://arxiv.org/abs/1810.12488
@@ -39,7 +39,8 @@ def remember(
     """Return importances measured on some of the samples, carried on from `old` where that is of the same kind."""
     family = situation.family
     rng = np.random.default_rng(situation.rules.seed)
-    chosen = np.sort(rng.permutation(samples.size)[:WITNESSES])
+    most = SEQUENCES if encoder.sequential else WITNESSES
+    chosen = np.sort(rng.permutation(samples.size)[:most])
     rows = rows_of(family, encoder, samples.take(chosen))
     module = family.build(encoder, weights, 0.0)
     generator = torch.Generator().manual_seed(situation.rules.seed)

@@ -134,8 +134,11 @@ def test_the_same_run_twice_gives_the_same_weights_to_the_bit(precision: str, cl
         assert digest(tmp_path / "a" / file) == digest(tmp_path / "b" / file)
 
 
-def test_a_killed_training_ends_in_the_same_bits(classifier: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    rules = policy(CLASSIFICATION, unfreeze="gradual", epochs=3, strategy="finetune")
+@pytest.mark.parametrize("mode", ["gradual", "top"])
+def test_a_killed_training_ends_in_the_same_bits(
+    mode: str, classifier: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rules = policy(CLASSIFICATION, unfreeze=mode, epochs=3, strategy="finetune")
     inputs = second_data(tmp_path / "in", CLASSIFICATION)
     run(tmp_path / "whole", rules, inputs, champion=classifier.out)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
