@@ -36,7 +36,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "installing torch (some minutes at the first time)"
 	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@echo "installing maintainer and its tools"
-	@$(PIP) --editable '.[dev,search]'
+	@$(PIP) --editable '.[dev,search,lora]'
 	@touch $@
 
 demo: venv

@@ -67,6 +67,7 @@ class PlainFamily:
     """See maintainer.families.family.Family."""
 
     name, at_once = "plain", 4096
+    learning_rate, gradual = 1e-3, False
     pretrained = True  # the first task is learned at the pace of the others
 
     def __init__(self, matrix: Tensor, hidden: tuple[int, ...]) -> None:

@@ -1,7 +1,7 @@
 """What a serving application embeds: load the champion, answer rows, follow a promotion between two calls.
 
-Nothing but the standard library, numpy and onnxruntime is imported. onnxruntime ships no types: this module is its one
-wrapper for whoever evaluates a model.
+Nothing but the standard library, numpy and onnxruntime is imported, and tokenizers for a champion that reads texts.
+onnxruntime ships no types: this module is its one wrapper for whoever evaluates a model.
 """
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from maintainer.errors import InputError, MaintainerError, NotFoundError
 from maintainer.rows import Columns, columns_of, missing_row
+from maintainer.tokens import Tokens
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when onnxruntime is first imported
 
@@ -40,6 +41,7 @@ ORT_ERRORS = (
     ort_errors.RuntimeException,
 )
 
+AT_ONCE = 4096  # tokens of several texts that are answered together
 RETRY_SECONDS = 10.0  # after which a version that could not be loaded is tried again
 NOWHERE = ("", 0, 0)  # where no pointer leads
 
@@ -57,6 +59,22 @@ class Answers:
         return len(self.answers)
 
 
+@dataclass(frozen=True)
+class Reader:
+    """How a network that reads texts is given one."""
+
+    tokens: Tokens
+    pad: int
+
+
+def _reader(told: dict[str, str]) -> Reader | None:
+    """Return the tokenizer that a file carries; None where it takes typed columns as they are."""
+    if "maintainer.tokenizer" not in told:
+        return None
+    longest, pad = int(told["maintainer.longest"]), int(told["maintainer.pad"])
+    return Reader(Tokens(told["maintainer.tokenizer"], longest, "its tokenizer"), pad)
+
+
 class Model:
     """One ONNX file, ready to answer; safe to call from several threads at a time."""
 
@@ -68,6 +86,7 @@ class Model:
             self.version = told["maintainer.version"]
             self.task = told["maintainer.task"]
             self.classes = tuple(str(c) for c in json.loads(told["maintainer.classes"]))
+            self._reader = _reader(told)
             self.kinds: dict[str, str] = {c["name"]: c["kind"] for c in json.loads(told["maintainer.schema"])}
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{name} has no readable metadata {error}; wanted a file that maintainer wrote") from error
@@ -78,13 +97,31 @@ class Model:
         if all(len(column) == 0 for column in feeds.values()):
             return self._none()
         try:
+            found = self._run(feeds) if self._reader is None else self._read(self._reader, *feeds.values())
             if not self.classes:
-                values = self._session.run(["_value"], feeds)[0]
-                return Answers(self.version, np.asarray(values, np.float64), None, ())
-            labels, probabilities = self._session.run(["_label", "_probabilities"], feeds)
+                return Answers(self.version, np.asarray(found[0], np.float64), None, ())
+            labels, probabilities = found
         except ORT_ERRORS as error:
             raise InputError(f"version {self.version} cannot answer: {error}") from error
         return Answers(self.version, np.asarray(labels, object), np.asarray(probabilities, np.float64), self.classes)
+
+    def _run(self, feeds: Columns) -> list[NDArray[Any]]:
+        return self._session.run(["_label", "_probabilities"] if self.classes else ["_value"], feeds)
+
+    def _read(self, reader: Reader, texts: NDArray[Any]) -> list[NDArray[Any]]:
+        """Answer n texts, some of like length at a time."""
+        ragged = reader.tokens.split(texts.tolist(), reader.pad)
+        order = np.argsort(ragged.lengths, kind="stable")
+        parts: list[list[NDArray[Any]]] = []
+        start = 0
+        while start < len(order):
+            rows = order[start : start + max(1, AT_ONCE // int(ragged.lengths[order[start]]))]
+            rows = rows[: max(1, AT_ONCE // int(ragged.lengths[rows[-1]]))]
+            ids, mask = ragged.padded(rows, reader.pad)
+            parts.append(self._run({"_ids": ids, "_mask": mask}))
+            start += len(rows)
+        back = np.argsort(order, kind="stable")
+        return [np.concatenate(column)[back] for column in zip(*parts, strict=True)]
 
     def _none(self) -> Answers:
         if not self.classes:

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         """Return the directory of a model's versions and champion pointer."""
         return self.state / "models" / model
 
+    def base_dir(self, model: str, path: str | None) -> Path:
+        """Return the directory that new weights start from: what a policy names, or what `bootstrap --from` put."""
+        return self.state / (path or f"bases/{model}")
+
     def run_dir(self, run: str) -> Path:
         """Return the directory of a run's phases."""
         return self.state / "runs" / run

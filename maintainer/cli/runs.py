@@ -27,25 +27,37 @@ def add_to(app: typer.Typer) -> None:
 def bootstrap(
     model: Model,
     data: Annotated[Path | None, typer.Option(help="Labelled samples; what is stored already when absent.")] = None,
-    source: Annotated[Path | None, typer.Option("--from", help="A save_pretrained directory (not built yet).")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="A save_pretrained directory to start from.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the first champion of a model from labelled data.
+    """Make the first champion of a model from labelled data, or from a network that somebody has trained before.
 
     Exit status 3 when its gates reject it, 1 when the run failed or paused.
 
     Example: maintainer bootstrap electricity --data history.parquet
     """
-    if source is not None:
-        raise RefusedError("--from is designed but not built yet: this version bootstraps tables from --data")
     from maintainer.cli.api import Api, place
 
     with Api(settings(), begin=True) as api:
+        if source is not None:
+            _send_base(api, model, source)
         if data is not None:
             with say.progress(f"samples of {model} from {data}"):
                 taken = api.upload(place("models", model, "samples"), data, data.name)
             say.note(f"{data}: {taken['stored']} stored, {taken['labels']} labels, {taken['quarantined']} quarantined")
         _follow(api, _start(api, model, "bootstrap", bootstrap=True), f"maintainer bootstrap {model}", as_json)
+
+
+def _send_base(api: Api, model: str, folder: Path) -> None:
+    from tempfile import TemporaryDirectory
+
+    from maintainer.cli.api import place
+    from maintainer.store.bases import pack
+
+    with TemporaryDirectory() as scratch, say.progress(f"what {model} starts from, {folder}"):
+        archive = Path(scratch) / "base.tar"
+        pack(folder, archive)
+        api.upload(place("models", model, "base"), archive, archive.name)
 
 
 def train(

@@ -203,7 +203,7 @@ def _kept(drawn: Sampled) -> int | None:
 
 def _columns(subject: Subject) -> tuple[Column, ...]:
     schema = subject.reader.schema
-    return (*schema.features, Column(schema.prediction, schema.answer_kind))
+    return (*schema.compared, Column(schema.prediction, schema.answer_kind))
 
 
 def _least_labels(policy: Policy) -> int:

@@ -27,7 +27,7 @@ def write_evidently_report(context: Context, check_id: str) -> Path:
     record = context.control.check(check_id)
     seen = evidence_of(record)
     schema = context.schema(context.policy(record.model))
-    kinds = {c.name: c.kind for c in (*schema.features, Column(schema.prediction, schema.answer_kind))}
+    kinds = {c.name: c.kind for c in (*schema.compared, Column(schema.prediction, schema.answer_kind))}
     columns = [
         {"name": score.column, "kind": kinds[score.column], "method": score.method, "threshold": score.threshold}
         for score in seen.scores

@@ -21,7 +21,7 @@ from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.lab import Lab
 from maintainer.daemon.labelling import Wanted, label_queue
 from maintainer.daemon.reproducing import reproduce
-from maintainer.daemon.starting import next_run
+from maintainer.daemon.starting import next_run, take_base
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Run
 from maintainer.errors import MaintainerError, RefusedError
@@ -92,6 +92,10 @@ class Operations:
     def take_upload(self, model: str, path: Path, name: str, labels: bool) -> Ingested:
         """Take in a file that lies in the spool; see `intake.take_upload`."""
         return intake.take_upload(self.context, model, path, name, labels)
+
+    def take_base(self, model: str, archive: Path) -> Path:
+        """Make a packed directory what new weights of a model start from; see `starting.take_base`."""
+        return take_base(self.context, self.context.policy(model), archive)
 
     def predict(self, model: str, path: Path) -> dict[str, Any]:
         """Return the champion's answers to the rows of a file."""

@@ -36,13 +36,21 @@ def phase_spec(settings: Settings, record: RunRecord, policy: Policy, phase: Pha
         version=record.version,
         policy=policy,
         classes=known,
-        inputs={done: str(run_dir / done) for done in Phase if (run_dir / done).exists()},
+        inputs=_inputs(settings, run_dir, policy),
         champion=str(champion) if champion else None,
         out=str(run_dir / f"{phase}{artifacts.PARTIAL}"),
         threads=settings.threads,
         keep=str(run_dir / f"{phase}{artifacts.KEPT}"),
         periods=line,
     )
+
+
+def _inputs(settings: Settings, run_dir: Path, policy: Policy) -> dict[str, str]:
+    """Return the outputs of the phases that are done, and the directory that new weights come from."""
+    found = {str(done): str(run_dir / done) for done in Phase if (run_dir / done).exists()}
+    if policy.base.family == "huggingface":
+        found["base"] = str(settings.base_dir(policy.model, policy.base.path).absolute())
+    return found
 
 
 def _block(run_dir: Path) -> float | None:

@@ -1,4 +1,4 @@
-"""The record of a run that starts now."""
+"""The record of a run that starts now, and what the first one of a model starts from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from maintainer.daemon.context import Context
 from maintainer.domain.policy import Policy, policy_hash
 from maintainer.errors import RefusedError
+from maintainer.store import bases
 from maintainer.store.control import RunRecord
 from maintainer.store.windows import Reader
 
@@ -56,3 +57,21 @@ def _numbers(folder: Path, before: str) -> Iterator[int]:
     for path in folder.iterdir() if folder.is_dir() else ():
         if match := re.fullmatch(re.escape(before) + r"(\d{4,})", path.name):
             yield int(match[1])
+
+
+def take_base(context: Context, policy: Policy, archive: Path) -> Path:
+    """Make a packed `save_pretrained` directory what new weights of a model start from; return where it lies.
+
+    Raises:
+        RefusedError: the model starts from nothing, or from what its policy names, or it has a champion already.
+        InputError: it is no such archive.
+    """
+    model, base = policy.model, policy.base
+    if base.family != "huggingface" or base.path is not None:
+        found = f"base.path {base.path}" if base.path else f"base.family {base.family}"
+        raise RefusedError(f"policy {model} has {found}; --from wants base: {{family: huggingface}} without a path")
+    if champion := context.champion(model):
+        raise RefusedError(f"{model} has a champion, {champion.version}; `maintainer train {model}` tunes it")
+    target = context.settings.base_dir(model, None)
+    bases.unpack(archive, target)
+    return target

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from maintainer.domain.gates import Gate, NonInferiorGate, SuperiorGate
 from maintainer.domain.limits import limit_faults
 from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind, folded
-from maintainer.domain.sections import Checks, DirectorySource, Drift, Retention
+from maintainer.domain.sections import Base, Checks, DirectorySource, Drift
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
-from maintainer.domain.training import Data, Train
 from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
-from maintainer.domain.values import format_duration
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
-MOST_APART = 0.9  # of validation and holdout together; the rest trains
-LOSSES = {
-    TaskKind.CLASSIFICATION: ("auto", "cross-entropy", "focal"),
-    TaskKind.REGRESSION: ("auto", "huber", "mse"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +36,11 @@ class Fault:
 def task_faults(task: Task) -> Iterator[Fault]:
     """Yield what does not fit inside the task: columns with two roles, contracts that nothing can keep."""
     roles = {role: getattr(task, role) for role in ("id", "time", "label", "prediction") if getattr(task, role)}
+    seen = (*task.kinds, *task.compared)
     for role in ("id", "label", "prediction"):
-        if roles.get(role) in task.features:
+        if roles.get(role) in seen:
             yield Fault(("task", role), f"is '{roles[role]}', which is a feature too: the answer would leak")
+    yield from _sight_faults(task)
     for role, column in roles.items():
         if (first := next(other for other in roles if roles[other] == column)) != role:
             yield Fault(("task", role), f"is '{column}', which is the column of {first} too")
@@ -56,9 +50,33 @@ def task_faults(task: Task) -> Iterator[Fault]:
     yield from _class_faults(task)
 
 
+def _sight_faults(task: Task) -> Iterator[Fault]:
+    """Yield what is wrong with what the model sees: a table has features, a text one column."""
+    if not task.reads_text:
+        if not task.features:
+            yield Fault(("task", "features"), "is missing or names no column; wanted at least one")
+        if task.text is not None:
+            yield Fault(("task", "text"), f"is given, but {task.kind} takes a table; leave it out")
+        return
+    if task.text is None:
+        yield Fault(("task", "text"), f"is missing; {task.kind} wants the column that the model reads")
+    if task.features:
+        yield Fault(("task", "features"), f"is given, but {task.kind} reads only a text; leave it out")
+
+
+def base_faults(task: Task, base: Base) -> Iterator[Fault]:
+    """Yield a family that does not take what the task shows."""
+    if task.reads_text != (base.family == "huggingface"):
+        wants = "huggingface" if task.reads_text else "tabular-mlp or ft-transformer"
+        yield Fault(("base", "family"), f"is '{base.family}', which does not fit {task.kind}; wanted {wants}")
+    elif base.path is not None and not task.reads_text:
+        yield Fault(("base", "path"), f"is given, but {base.family} starts from nothing; leave it out")
+
+
 def _name_faults(task: Task, roles: Mapping[str, str]) -> Iterator[Fault]:
     first: dict[str, str] = {}
     places = [(("task", "features", name), name, "") for name in task.features]
+    places += [(("task", "text"), name, f"is '{name}', which ") for name in (task.text,) if name is not None]
     places += [(("task", role), column, f"is '{column}', which ") for role, column in roles.items()]
     for path, name, said in places:
         if (other := first.setdefault(folded(name), name)) != name:
@@ -70,21 +88,22 @@ def _contract_faults(path: Path, feature: NumberFeature | CategoryFeature) -> It
         if feature.min is not None and feature.max is not None and feature.min > feature.max:
             yield Fault((*path, "min"), f"is {feature.min:g}, which is above max, {feature.max:g}")
         return
-    yield from _repeated((*path, "values"), feature.values)
+    yield from repeated((*path, "values"), feature.values)
     if feature.unknown == "reject" and not feature.values:
         yield Fault((*path, "unknown"), "is 'reject', which needs the known values; values lists none")
 
 
 def _class_faults(task: Task) -> Iterator[Fault]:
     path: Path = ("task", "classes")
-    yield from _repeated(path, task.classes)
+    yield from repeated(path, task.classes)
     if task.classes and task.of is TaskKind.REGRESSION:
         yield Fault(path, f"is given, but {task.kind} answers a number; leave it out")
     elif len(task.classes) == 1:
         yield Fault(path, f"lists only '{task.classes[0]}'; wanted at least two, or none to learn them at bootstrap")
 
 
-def _repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:
+def repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:
+    """Yield the words that are listed twice."""
     for word, times in Counter(words).items():
         if times > 1:
             yield Fault((*path, len(words) - 1 - words[::-1].index(word)), f"is '{word}', which is listed before")
@@ -110,15 +129,15 @@ def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
 
 
 def _drift_faults(task: Task, drift: Drift) -> Iterator[Fault]:
-    compared = (*task.features, task.prediction)
+    compared = (*task.compared, task.prediction)
     named: list[tuple[Path, str, Iterable[str]]] = []
     if drift.columns != "all":
-        yield from _repeated(("checks", "drift", "columns"), drift.columns)
+        yield from repeated(("checks", "drift", "columns"), drift.columns)
         named += [(("columns", i), column, compared) for i, column in enumerate(drift.columns)]
     for key, each in (("method", drift.method), ("threshold", drift.threshold)):
         if isinstance(each, Mapping):
             named += [((key, column), column, compared) for column in each]
-    named += [(("weights", column), column, task.features) for column in drift.weights]
+    named += [(("weights", column), column, task.compared) for column in drift.weights]
     for path, column, known in named:
         if column not in known:
             message = f"names '{column}', which is no column; {wanted('', known)}"
@@ -142,8 +161,8 @@ def gate_faults(task: TaskKind, gates: Sequence[Gate]) -> Iterator[Fault]:
 
 def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
     """Return every evidence name that a check of this model can measure."""
-    columns = task.features if checks.drift.columns == "all" else checks.drift.columns
-    inputs = [name for name in task.features if name in columns]
+    columns = task.compared if checks.drift.columns == "all" else checks.drift.columns
+    inputs = [name for name in task.compared if name in columns]
     shared = any(checks.drift.weights.get(name, 1.0) > 0 for name in inputs)
     return (
         *(name for name in EVIDENCE if shared or name != "drift.share"),
@@ -173,96 +192,10 @@ def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...])
     family, _, last = name.rpartition(".")
     if name == "drift.share":
         return Fault(path, "is 'drift.share', but checks.drift leaves no feature with a weight above 0")
-    if family in ("drift.score", "drift.missing") and last in task.features:
-        return Fault(path, f"is '{name}', but checks.drift.columns leaves '{last}' out")
+    for kind in ("drift.score.", "drift.missing."):
+        if name.startswith(kind) and (column := name.removeprefix(kind)) in task.compared:
+            return Fault(path, f"is '{name}', but checks.drift.columns leaves '{column}' out")
     if family == "quality" and last in checked_metrics(task.of):
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
     return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)
-
-
-def training_faults(task: TaskKind, data: Data, train: Train, longest: timedelta) -> Iterator[Fault]:
-    """Yield a split that leaves nothing to train on, a loss of another task, a search that outlasts its phase."""
-    split = data.split
-    if (apart := split.validation + split.holdout) >= MOST_APART:
-        message = f"leave {max(0.0, 1 - apart):.0%} to train on: validation and holdout are {apart:g} together"
-        yield Fault(("data", "split"), f"would {message}; wanted less than {MOST_APART:g}")
-    if train.loss not in LOSSES[task]:
-        yield Fault(("train", "loss"), f"is '{train.loss}', which does not fit {task}; {wanted('', LOSSES[task])}")
-    if train.search.trials and train.search.timeout >= longest:
-        spans = f"{format_duration(train.search.timeout)}, and run.timeout {format_duration(longest)}"
-        yield Fault(("train", "search", "timeout"), f"is {spans}: no time is left to train; wanted less")
-
-
-NEEDS_MEMORY = ("frontier", "replay", "der++", "a-gem")  # strategies that are nothing without former samples
-MOST_HERDED = 5000  # samples that herding chooses one by one: it helps small memories, and takes its time on large ones
-
-
-def memory_faults(task: TaskKind, retention: Retention, train: Train) -> Iterator[Fault]:
-    """Yield rehearsal that cannot be: of samples that are not kept, or chosen by what the task has not got."""
-    kept, rules = retention.replay, train.replay
-    if not kept and train.strategy in NEEDS_MEMORY:
-        message = f"is '{train.strategy}', which rehearses former samples, but retention.replay is 0"
-        yield Fault(("train", "strategy"), f"{message}; wanted kfac or another one without, or samples to be kept")
-    if rules.policy == "recency" and rules.half_life is None:
-        yield Fault(("train", "replay", "half_life"), "is not given; policy recency wants a duration such as 90d")
-    if rules.policy == "herding" and kept > MOST_HERDED:
-        message = f"is 'herding', which is for small memories, but retention.replay is {kept}"
-        yield Fault(("train", "replay", "policy"), f"{message}; wanted at most {MOST_HERDED} there, or another policy")
-    if task is TaskKind.REGRESSION and rules.policy == "class-balanced":
-        yield Fault(("train", "replay", "policy"), f"is 'class-balanced', but {task} has no classes")
-
-
-def memory_notes(retention: Retention, train: Train) -> Iterator[str]:
-    """Yield what is said of memory to no effect."""
-    if not retention.replay:
-        yield f"retention.replay is 0: no former sample is learned from; the strategy is {train.strategy}"
-    elif train.replay.half_life is not None and train.replay.policy != "recency":
-        yield f"train.replay.half_life does nothing under replay policy {train.replay.policy}"
-
-
-def data_faults(task: Task, data: Data) -> Iterator[Fault]:
-    """Yield groups that no column names, and care that the task or its columns leave nothing to do."""
-    yield from _group_faults(task, data)
-    if task.of is TaskKind.REGRESSION:
-        if data.label_errors is not None:
-            yield Fault(("data", "label_errors"), "is given, but confident learning is for classes; leave it out")
-        if data.balance in ("oversample", "undersample"):
-            yield Fault(("data", "balance"), f"is '{data.balance}', but {task.kind} has no classes to balance")
-    yield from _repeated(("data", "augment"), data.augment)
-    if not any(isinstance(feature, NumberFeature) for feature in task.features.values()):
-        asked = {"outliers": "" if data.outliers == "keep" else data.outliers, "augment": ", ".join(data.augment)}
-        for key, words in asked.items():
-            if words:
-                yield Fault(("data", key), f"asks for {words}, but task.features has no number")
-
-
-def _group_faults(task: Task, data: Data) -> Iterator[Fault]:
-    path, group = ("data", "split", "group"), data.split.group
-    if data.split.by != "group":
-        if group is not None:
-            yield Fault(path, f"is '{group}', but data.split.by is '{data.split.by}'; wanted by: group")
-        return
-    categories = tuple(name for name, feature in task.features.items() if isinstance(feature, CategoryFeature))
-    known = wanted("", categories) if categories else "task.features has none"
-    if group is None:
-        yield Fault(path, f"is missing: by group needs the category that names the groups; {known}")
-    elif group not in categories:
-        yield Fault(path, f"is '{group}', which is no category feature; {known}", group, categories)
-
-
-REHEARSING = ("frontier", "replay", "der++", "a-gem", "scratch")  # strategies that look at former samples
-PENALISED = ("frontier", "l2-sp", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "der++")  # by a term with a strength
-
-
-def training_notes(train: Train) -> Iterator[str]:
-    """Yield what is said of training though the strategy does not look at it."""
-    looks_at = {
-        "forgetting_budget": train.strategy == "frontier",
-        "without": train.strategy == "frontier",
-        "replay": train.strategy in REHEARSING,
-        "penalty": train.strategy in PENALISED,
-    }
-    for key, used in looks_at.items():
-        if not used and key in train.model_fields_set:
-            yield f"train.{key} does nothing under strategy {train.strategy}"

@@ -103,7 +103,10 @@ Gate = Annotated[
 ]
 
 
-def default_gates(task: TaskKind) -> tuple[Gate, ...]:
+TEXT_MILLISECONDS, TEXT_MIB = 100.0, 500.0  # of a network that reads text, where a policy names no limits
+
+
+def default_gates(task: TaskKind, reads_text: bool = False) -> tuple[Gate, ...]:
     """Return the gates of a policy that names none: better on new data, not worse on former data, and fit to serve.
 
     Answers that are numbers are near their label or not by a hair: what flips among them is for a policy to say.
@@ -111,7 +114,10 @@ def default_gates(task: TaskKind) -> tuple[Gate, ...]:
     main: ComparedMetric = "accuracy" if metrics_of(task)[0] == "accuracy" else "mae"
     compared = (SuperiorGate(kind="superior", metric=main), NonInferiorGate(kind="non-inferior", metric=main))
     flips = (NegativeFlipsGate(kind="negative-flips"),) if task is TaskKind.CLASSIFICATION else ()
-    served = (LatencyGate(kind="latency"), SizeGate(kind="size"))
+    served: tuple[Gate, ...] = (LatencyGate(kind="latency"), SizeGate(kind="size"))
+    if reads_text:
+        slow = LatencyGate(kind="latency", p95_ms_at_most=TEXT_MILLISECONDS)
+        served = (slow, SizeGate(kind="size", mib_at_most=TEXT_MIB))
     return (ParityGate(kind="parity"), *compared, *flips, *served)
 
 

@@ -16,15 +16,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from maintainer.domain.consistency import (
     Fault,
+    base_faults,
     check_faults,
-    data_faults,
     gate_faults,
-    memory_faults,
-    memory_notes,
     source_faults,
     task_faults,
-    training_faults,
-    training_notes,
     trigger_faults,
 )
 from maintainer.domain.gates import (
@@ -61,6 +57,14 @@ from maintainer.domain.sections import (
 )
 from maintainer.domain.task import CategoryFeature, Feature, NumberFeature, Task
 from maintainer.domain.training import Data, EarlyStopping, LabelErrors, Optimizer, Replay, SplitRules, Train
+from maintainer.domain.training_rules import (
+    data_faults,
+    memory_faults,
+    memory_notes,
+    network_notes,
+    training_faults,
+    training_notes,
+)
 from maintainer.domain.triggers import (
     EVIDENCE,
     EVIDENCE_LATER,
@@ -166,7 +170,7 @@ def _inbox(data: dict[str, Any]) -> tuple[DirectorySource, ...]:
 
 
 def _gates(data: dict[str, Any]) -> tuple[Gate, ...]:
-    return default_gates(data["task"].of)
+    return default_gates(data["task"].of, data["task"].reads_text)
 
 
 class Export(Section):
@@ -254,6 +258,7 @@ class Policy(Section):
     def faults(self) -> Iterator[Fault]:
         """Yield what does not fit; nothing for a policy that could be made."""
         yield from task_faults(self.task)
+        yield from base_faults(self.task, self.base)
         yield from source_faults(self.sources)
         yield from check_faults(self.task, self.checks)
         yield from trigger_faults(self.task, self.checks, self.triggers)
@@ -264,7 +269,8 @@ class Policy(Section):
 
     def notes(self) -> list[str]:
         """Return what the policy says to no effect: nothing is wrong with it, but someone may count on it."""
-        return [*training_notes(self.train), *memory_notes(self.retention, self.train)]
+        asleep = network_notes(self.base, self.train)
+        return [*training_notes(self.train), *memory_notes(self.retention, self.train), *asleep]
 
 
 def policy_hash(policy: Policy) -> str:
@@ -286,7 +292,7 @@ def schema_of(policy: Policy, classes: tuple[str, ...] = ()) -> Schema:
     return Schema(
         model=policy.model,
         task=task.of,
-        features=tuple(feature.column(name) for name, feature in task.features.items()),
+        features=task.columns,
         label=task.label,
         classes=task.classes or classes,
         id=task.id,

@@ -15,6 +15,7 @@ class ColumnKind(StrEnum):
 
     NUMBER = "number"
     CATEGORY = "category"
+    TEXT = "text"  # kept as text; what is compared over time are its lengths
 
 
 class TaskKind(StrEnum):
@@ -41,6 +42,14 @@ class Column:
     missing_allowed: bool = True
 
 
+LENGTHS = ("characters", "words")  # of a text, the number columns that stand for it where columns are compared
+
+
+def lengths_of(name: str) -> tuple[str, ...]:
+    """Return the names of the number columns that stand for a text column: `body.characters`, `body.words`."""
+    return tuple(f"{name}.{length}" for length in LENGTHS)
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """The typed columns of one model's samples, in their fixed order."""
@@ -53,6 +62,17 @@ class Schema:
     id: str | None = None
     time: str | None = None
     prediction: str = "prediction"
+
+    @property
+    def compared(self) -> tuple[Column, ...]:
+        """Return the columns that drift is looked for in: the features, of a text its lengths."""
+        return tuple(
+            each
+            for c in self.features
+            for each in (
+                [Column(name, ColumnKind.NUMBER) for name in lengths_of(c.name)] if c.kind is ColumnKind.TEXT else [c]
+            )
+        )
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from maintainer.domain.metrics import ON_CHANCES
 from maintainer.domain.section import LATER, NotBuilt, Section, designed, only, refused
-from maintainer.domain.values import GIB, Bytes, Count, Duration, InboxPath, Positive, Real
+from maintainer.domain.values import GIB, BasePath, Bytes, Count, Duration, InboxPath, Positive, Real
 
 Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
 
@@ -19,11 +19,16 @@ Weight = Annotated[Real, Field(ge=0, le=1_000_000)]
 class Base(Section):
     """What bootstrap starts from."""
 
-    family: Annotated[Literal["tabular-mlp", "ft-transformer"], designed("huggingface", "module")] = Field(
+    family: Annotated[Literal["tabular-mlp", "ft-transformer", "huggingface"], designed("module")] = Field(
         default="tabular-mlp",
-        description="the kind of network; ft-transformer: attention between columns, slower and better on some tables",
+        description="the kind of network; ft-transformer: attention between columns, slower and better on some tables; "
+        "huggingface: an encoder of text",
     )
-    path: Annotated[NotBuilt, only()] = LATER
+    path: BasePath | None = Field(
+        default=None,
+        description="huggingface: the save_pretrained directory, below bases/ of the state directory, such as "
+        "bases/minilm; null: bases/<model>, where `bootstrap --from` puts one",
+    )
     entry_point: Annotated[NotBuilt, only()] = LATER
 
 

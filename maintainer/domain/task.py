@@ -6,13 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from maintainer.domain.sample import Column, ColumnKind, TaskKind
+from maintainer.domain.sample import Column, ColumnKind, TaskKind, lengths_of
 from maintainer.domain.section import LATER, NotBuilt, Section, designed, only
 from maintainer.domain.values import FeatureName, Real, Text
 
 KINDS_LATER = (
-    "text-classification",
-    "text-regression",
     "token-classification",
     "image-classification",
     "image-segmentation",
@@ -61,19 +59,24 @@ class CategoryFeature(Section):
 Feature = Annotated[NumberFeature | CategoryFeature, Field(discriminator="type")]
 
 
+Kind = Literal["tabular-classification", "tabular-regression", "text-classification", "text-regression"]
+
+
 class Task(Section):
     """What the model is asked and answers."""
 
-    kind: Annotated[Literal["tabular-classification", "tabular-regression"], designed(*KINDS_LATER)] = Field(
-        description="whether the answer is one of a few classes or a number"
+    kind: Annotated[Kind, designed(*KINDS_LATER)] = Field(
+        description="what the model sees, and whether its answer is one of a few classes or a number"
     )
     id: Text | None = Field(default=None, description="column that names a sample; a hash of the row when absent")
     time: Text | None = Field(
         default=None, description="column of the event time (UTC); the time of arrival when absent"
     )
     features: dict[FeatureName, Feature] = Field(
-        min_length=1, description="what the model sees: column -> its type and its contract, in this order"
+        default_factory=dict[FeatureName, Feature],
+        description="tabular: what the model sees: column -> its type and its contract, in this order",
     )
+    text: FeatureName | None = Field(default=None, description="text kinds: the column that the model reads")
     label: Text = Field(description="column of the true answer, which may come later than the sample")
     classes: tuple[str, ...] = Field(default=(), description="the possible answers; learned at bootstrap when absent")
     prediction: Text = Field(
@@ -81,13 +84,28 @@ class Task(Section):
     )
     slices: Annotated[NotBuilt, only([])] = LATER
     protected: Annotated[NotBuilt, only([])] = LATER
-    text: Annotated[NotBuilt, only()] = LATER
     image: Annotated[NotBuilt, only()] = LATER
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns that the model sees, in their order."""
+        text = (Column(self.text, ColumnKind.TEXT),) if self.text is not None else ()
+        return (*(feature.column(name) for name, feature in self.features.items()), *text)
 
     @property
     def kinds(self) -> dict[str, str]:
         """Return what the model sees: column -> its kind."""
-        return {name: feature.type for name, feature in self.features.items()}
+        return {column.name: column.kind.value for column in self.columns}
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Return the names of the columns that drift is looked for in: the features, of a text its lengths."""
+        return (*self.features, *(lengths_of(self.text) if self.text is not None else ()))
+
+    @property
+    def reads_text(self) -> bool:
+        """Return whether the model sees a text in place of a table."""
+        return self.kind.startswith("text-")
 
     @property
     def of(self) -> TaskKind:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from maintainer.domain.section import LATER, NotBuilt, Section, designed, only
+from maintainer.domain.section import Section, designed
 from maintainer.domain.values import Count, Duration, OpenShare, Positive, Real
 
 NotNegative = Annotated[Real, Field(ge=0)]
@@ -107,7 +107,10 @@ class Optimizer(Section):
     name: Literal["adamw", "adam", "sgd"] = Field(
         default="adamw", description="the rule; adamw: decay apart from the gradient; sgd: with momentum 0.9"
     )
-    learning_rate: Positive = Field(default=1.0e-3, description="size of a step")
+    learning_rate: Positive | None = Field(
+        default=None,
+        description="size of a step; null: 1e-3 for tables; for text 1e-4, with unfreeze head or lora 1e-3",
+    )
     weight_decay: NotNegative = Field(
         default=0.01,
         description="pull of the weights in each step: towards the champion's under frontier, else towards zero",
@@ -145,6 +148,9 @@ StrategyName = Literal[
     "a-gem",
 ]
 FrontierPart = Literal["replay", "distillation", "penalty", "sweep"]
+
+
+Unfreeze = Literal["auto", "all", "top", "gradual", "head", "lora"]
 
 
 class Train(Section):
@@ -186,8 +192,16 @@ class Train(Section):
     dropout: PartShare = Field(default=0.1, description="share of units that are silent in a step")
     early_stopping: EarlyStopping = Field(default=EarlyStopping(), description="when training ends early")
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = Field(default=0, description="of every random draw")
-    unfreeze: Annotated[NotBuilt, only("all")] = LATER
-    precision: Annotated[NotBuilt, only("auto", "fp32")] = LATER
+    unfreeze: Unfreeze = Field(
+        default="auto",
+        description="what of a pre-trained network learns; auto: top; all: every weight; top: the head and the upper "
+        "third of the layers; gradual: all, from the last layer down, lower ones in smaller steps; head: the last "
+        "layer alone; lora: a low-rank addition to each layer",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto",
+        description="of a pre-trained network's products in training; auto: bf16 where the processor has it",
+    )
     search: Search = Field(default=Search(), description="settings that are tried before the training")
 
     def strength(self, usual: float) -> float:

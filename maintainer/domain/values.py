@@ -99,6 +99,14 @@ def check_path(value: str) -> str:
     return str(path)
 
 
+def check_base(value: str) -> str:
+    """Return a folder below bases/, written in one way."""
+    path = PurePosixPath(value)
+    if len(path.parts) < 2 or path.parts[0] != "bases" or ".." in path.parts or re.search(r"[\\:\x00-\x1f]", value):
+        raise PydanticCustomError("path", "wanted a folder below bases/, such as bases/minilm")
+    return str(path)
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
@@ -133,3 +141,4 @@ Slug = Annotated[str, Field(pattern=SLUG)]
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=ONE_LINE)]
 FeatureName = Annotated[str, Field(max_length=200, pattern=r"^[^_\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 InboxPath = Annotated[str, AfterValidator(check_path)]
+BasePath = Annotated[str, AfterValidator(check_base)]

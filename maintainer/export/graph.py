@@ -8,13 +8,13 @@ same from every torch release. Parity (parity.py) holds the two against each oth
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maintainer.domain.sample import TaskKind
 from maintainer.export import columns, transformer
 from maintainer.export.nodes import DOUBLE, FLOAT, ML, STRING, Content, Graph, serialised, value
-from maintainer.families.encoder import TableEncoder
+from maintainer.families.family import Encoder
 from maintainer.families.ft_transformer import FtEncoder
 from maintainer.families.tabular_mlp import MlpEncoder
 
@@ -24,7 +24,7 @@ def build(content: Content) -> bytes:
 
     Raises TypeError for an encoder of a family that takes no table.
     """
-    graph = Graph(content)
+    graph = Graph(content.weights)
     axis = graph.places("axis", 1)
     match content.encoder:
         case MlpEncoder() as encoder:
@@ -33,10 +33,10 @@ def build(content: Content) -> bytes:
             answer = transformer.network(graph, encoder, axis)
         case other:
             raise TypeError(f"{type(other).__name__} takes no table")
-    outputs = _decoded(graph, content.encoder, answer, axis)
+    outputs = decoded(graph, content.encoder, answer, axis)
     kinds = {"number": DOUBLE, "category": STRING}
     inputs = [value(name, kinds[kind], "n") for name, kind in content.features.items()]
-    return serialised(graph, inputs, outputs, _told(content))
+    return serialised(graph, inputs, outputs, described(content.version, content.encoder, content.features))
 
 
 def _mlp(graph: Graph, encoder: MlpEncoder, axis: str) -> str:
@@ -48,7 +48,8 @@ def _mlp(graph: Graph, encoder: MlpEncoder, axis: str) -> str:
     return graph.linear("head", hidden)
 
 
-def _decoded(graph: Graph, encoder: TableEncoder, answer: str, axis: str) -> Sequence[Any]:
+def decoded(graph: Graph, encoder: Encoder, answer: str, axis: str) -> Sequence[Any]:
+    """Add what turns logits (n, classes) or a standardised value (n, 1) into answers; return the outputs."""
     if encoder.task is TaskKind.REGRESSION:
         wide = graph.node("Cast", graph.node("Squeeze", answer, axis), to=DOUBLE)
         scaled = graph.node("Mul", wide, graph.double("target_scale", encoder.target_scale))
@@ -63,11 +64,11 @@ def _decoded(graph: Graph, encoder: TableEncoder, answer: str, axis: str) -> Seq
     return [value("_label", STRING, "n"), value("_probabilities", FLOAT, "n", len(classes))]
 
 
-def _told(content: Content) -> dict[str, str]:
-    schema = [{"name": name, "kind": kind} for name, kind in content.features.items()]
+def described(version: str, encoder: Encoder, features: Mapping[str, str]) -> dict[str, str]:
+    """Return what a file says of itself to whoever serves it."""
     return {
-        "maintainer.version": content.version,
-        "maintainer.task": content.encoder.task.value,
-        "maintainer.classes": json.dumps(list(content.encoder.classes)),
-        "maintainer.schema": json.dumps(schema),
+        "maintainer.version": version,
+        "maintainer.task": encoder.task.value,
+        "maintainer.classes": json.dumps(list(encoder.classes)),
+        "maintainer.schema": json.dumps([{"name": name, "kind": kind} for name, kind in features.items()]),
     }

@@ -36,8 +36,8 @@ class Content:
 class Graph:
     """Each method returns the name of what it made."""
 
-    def __init__(self, content: Content) -> None:
-        self.weights = content.weights
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self.weights = weights
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 

@@ -17,13 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from maintainer.champion import Model
 from maintainer.domain.sample import TaskKind
 from maintainer.families.encoder import TableEncoder
-from maintainer.families.family import Family
+from maintainer.families.family import Encoder, Family
 from maintainer.families.table import Samples, join
+from maintainer.families.text import TextEncoder
 
 HOSTILE_NUMBERS = (np.nan, 1e30, -1e30, np.inf, -np.inf, 5e-324, 0.0)
 HOSTILE_CATEGORIES = ("", "never seen before \N{SNOWMAN}", " ", "\n", "0", "NaN", "a" * 5000)
+HOSTILE_TEXTS = (
+    *("", " ", "\n\t", "\x00\x07", "?!", "word " * 20_000, "a" * 100_000, "[CLS] [SEP] [PAD] [MASK] </s>"),
+    *("naïve café", "Добрый день", "どうもありがとう", "שלום עולם", "مرحبا", "\N{SNOWMAN}\N{PILE OF POO}" * 50),
+)
 WORST = sys.float_info.max  # the difference that an answer counts which is not a number at all
 
 
@@ -32,7 +38,7 @@ class Original:
     """The model that was exported."""
 
     family: Family
-    encoder: TableEncoder
+    encoder: TableEncoder | TextEncoder
     module: nn.Module
 
 
@@ -44,10 +50,12 @@ class Parity:
     rows: int
 
 
-def hostile(encoder: TableEncoder) -> Samples:
+def hostile(encoder: TableEncoder | TextEncoder) -> Samples:
     """Return rows that production should not send and will."""
-    size = len(HOSTILE_NUMBERS)
+    size = len(HOSTILE_TEXTS if isinstance(encoder, TextEncoder) else HOSTILE_NUMBERS)
     labels = np.full(size, np.nan) if encoder.task is TaskKind.REGRESSION else np.full(size, "", dtype=object)
+    if isinstance(encoder, TextEncoder):
+        return Samples(size, {}, {encoder.column: np.array(HOSTILE_TEXTS, dtype=object)}, labels)
     return Samples(
         size,
         {code.name: np.array(HOSTILE_NUMBERS, np.float64) for code in encoder.numbers},
@@ -57,11 +65,12 @@ def hostile(encoder: TableEncoder) -> Samples:
 
 
 def compare(model: bytes, original: Original, samples: Samples, threads: int) -> Parity:
-    """Return the largest difference over the samples, hostile rows, a single row and none at all."""
+    """Return the largest difference over the samples, hostile rows, a single row and, of a table, none at all."""
     session = _session(model, threads)
     everything = join(hostile(original.encoder), samples)
-    one, none = (everything.take(np.arange(rows)) for rows in (1, 0))
-    largest = max(_difference(session, original, part) for part in (everything, one, none))
+    few = (1,) if isinstance(original.encoder, TextEncoder) else (1, 0)  # no text is never given to a network
+    parts = [everything, *(everything.take(np.arange(rows)) for rows in few)]
+    largest = max(_difference(session, original, part) for part in parts)
     return Parity(largest, everything.size + 1)
 
 
@@ -77,7 +86,11 @@ def _session(model: bytes, threads: int) -> Any:
 
 
 def _difference(session: Any, original: Original, samples: Samples) -> float:
-    wanted, found = _expected(original, samples), _answers(session, original.encoder, samples)
+    encoder = original.encoder
+    found = (
+        _read(session, encoder, samples) if isinstance(encoder, TextEncoder) else _answers(session, encoder, samples)
+    )
+    wanted = _expected(original, samples)
     if wanted.shape != found.shape or not np.isfinite(found).all():
         return WORST
     return float(np.abs(wanted - found).max(initial=0.0))
@@ -86,8 +99,10 @@ def _difference(session: Any, original: Original, samples: Samples) -> float:
 def _expected(original: Original, samples: Samples) -> NDArray[np.float64]:
     """Return torch's probabilities (n, classes), or standardised values (n,)."""
     inputs = original.family.inputs(original.encoder, samples)
+    order = torch.arange(samples.size) if inputs.lengths is None else torch.argsort(inputs.lengths, stable=True)
     with torch.no_grad():
-        outputs = original.module(inputs.take(torch.arange(samples.size))).double()
+        parts = [original.module(inputs.take(rows)) for rows in order.split(original.family.at_once)]
+    outputs = torch.cat(parts)[torch.argsort(order)].double()
     return outputs[:, 0].numpy() if original.encoder.task is TaskKind.REGRESSION else outputs.softmax(dim=1).numpy()
 
 
@@ -97,6 +112,17 @@ def _answers(session: Any, encoder: TableEncoder, samples: Samples) -> NDArray[n
     if encoder.task is TaskKind.REGRESSION:
         (values,) = session.run(["_value"], feeds)
         return (values - encoder.target_mean) / encoder.target_scale
-    labels, probabilities = session.run(["_label", "_probabilities"], feeds)
+    return _named(encoder, *session.run(["_label", "_probabilities"], feeds))
+
+
+def _read(session: Any, encoder: TextEncoder, samples: Samples) -> NDArray[np.float64]:
+    """Return the same of texts, read as the champion reads them."""
+    said = Model(session, "model.onnx").answer({**samples.categories})
+    if said.probabilities is None:
+        return (said.answers - encoder.target_mean) / encoder.target_scale
+    return _named(encoder, said.answers, said.probabilities)
+
+
+def _named(encoder: Encoder, labels: NDArray[Any], probabilities: NDArray[Any]) -> NDArray[np.float64]:
     named = np.array(encoder.classes, dtype=object)[probabilities.argmax(axis=1)] == labels
     return np.where(named[:, None], probabilities.astype(np.float64), np.nan)

@@ -16,13 +16,15 @@ from maintainer.errors import InputError
 from maintainer.export.graph import build
 from maintainer.export.nodes import OPSET, Content
 from maintainer.export.parity import Original, compare
+from maintainer.export.text import build as build_text
 from maintainer.families.encoder import TableEncoder
 from maintainer.families.family import Family
 from maintainer.families.registry import family_in
 from maintainer.families.table import Samples, join, read_samples
+from maintainer.families.text import TextEncoder
 from maintainer.families.weights import MODEL, load_tensors
 
-MOST = 2500  # rows of each holdout that are compared
+MOST, MOST_TEXTS = 2500, 250  # rows of each holdout that are compared
 
 
 def run(spec: PhaseSpec) -> None:
@@ -35,7 +37,7 @@ def run(spec: PhaseSpec) -> None:
     family = family_in(source)
     encoder = family.load(source)
     module = _module(family, encoder, source)
-    model = build(_content(spec, encoder, module))
+    model = _model(spec, encoder, module)
     parity = compare(model, Original(family, encoder, module), _holdout(spec), spec.threads)
     (out / "model.onnx").write_bytes(model)
     result = ExportResult(parity=parity.largest, rows=parity.rows, size_bytes=len(model), opset=OPSET)
@@ -55,16 +57,23 @@ def _module(family: Family, encoder: Any, source: Path) -> nn.Module:
         raise InputError(f"the weights of {source.name} do not fit its encoder: {error}") from error
 
 
-def _content(spec: PhaseSpec, encoder: TableEncoder, module: nn.Module) -> Content:
+def _model(spec: PhaseSpec, encoder: TableEncoder | TextEncoder, module: Any) -> bytes:
     features = spec.policy.task.kinds
     if features != encoder.features:
         raise InputError(f"the challenger was trained on {encoder.features}, but the policy's features are {features}")
+    if isinstance(encoder, TextEncoder):
+        return build_text(spec.version, encoder, module)
+    return build(_content(spec, encoder, module))
+
+
+def _content(spec: PhaseSpec, encoder: TableEncoder, module: nn.Module) -> Content:
     weights = {name: value.detach().numpy() for name, value in module.state_dict().items()}
-    return Content(spec.version, encoder, features, weights)
+    return Content(spec.version, encoder, spec.policy.task.kinds, weights)
 
 
 def _holdout(spec: PhaseSpec) -> Samples:
     directory, task = Path(_input(spec, "collect")), spec.policy.task
     names = ("current_holdout.parquet", "reference_holdout.parquet")
     parts = [read_samples(directory / name, task) for name in names]
-    return join(*(part.take(np.arange(min(part.size, MOST))) for part in parts))
+    most = MOST_TEXTS if task.reads_text else MOST
+    return join(*(part.take(np.arange(min(part.size, most))) for part in parts))

@@ -32,6 +32,11 @@ class Encoder(Frozen):
     target_scale: float = 1.0
 
     @property
+    def sequential(self) -> bool:
+        """Return whether its samples are sequences, of which each costs much."""
+        return False
+
+    @property
     def outputs(self) -> int:
         """Return the width of the last layer."""
         return len(self.classes) if self.task is TaskKind.CLASSIFICATION else 1
@@ -77,6 +82,24 @@ class Family(Protocol):
         """Return whether a new module already knows something, so that a first model needs no longer training."""
         ...
 
+    @property
+    def learning_rate(self) -> float:
+        """Return the usual size of a step."""
+        ...
+
+    @property
+    def gradual(self) -> bool:
+        """Return whether weights learn one after the other, those next to the answer first."""
+        ...
+
+    def depths(self, module: Any) -> dict[str, int]:
+        """Return how far each weight lies from the answer, 0 for the last layer; asked where they learn gradually."""
+        ...
+
+    def prime(self, module: Any, inputs: Any, targets: Tensor, task: TaskKind) -> None:
+        """Give a new module a head to begin with, fitted to samples, where that is better than one by chance."""
+        ...
+
     def features(self, encoder: Any) -> dict[str, str]:
         """Return what an encoder takes: column -> its kind."""
         ...
@@ -91,6 +114,10 @@ class Family(Protocol):
 
     def grow_weights(self, before: Any, after: Any, weights: Weights, fill: bool) -> Weights:
         """Return weights of a grown encoder that answer as before; without `fill` (importances) what is new is zero."""
+        ...
+
+    def settled(self, encoder: Any, weights: Weights) -> Weights:
+        """Return the weights that a version carries, of those that were trained."""
         ...
 
     def inputs(self, encoder: Any, samples: Samples) -> Inputs:

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from maintainer.domain.training import Train
 from maintainer.errors import InputError
 from maintainer.families.family import Family
 from maintainer.families.weights import ENCODER
 
 
-def family_of(name: str) -> Family:
-    """Return the family a policy names. Raises InputError where there is none of that name."""
+def family_of(name: str, rules: Train | None = None) -> Family:
+    """Return the family of a name, to learn as the rules say. Raises InputError where there is none of that name."""
     if name == "tabular-mlp":
         from maintainer.families.tabular_mlp import FAMILY
 
@@ -21,6 +22,11 @@ def family_of(name: str) -> Family:
         from maintainer.families.ft_transformer import FAMILY as transformer
 
         return cast("Family", transformer)
+    if name == "huggingface":
+        from maintainer.families.huggingface import FAMILY as PLAIN
+        from maintainer.families.huggingface import HuggingFaceFamily
+
+        return cast("Family", PLAIN if rules is None else HuggingFaceFamily.under(rules))
     raise InputError(f"there is no family '{name}'")
 
 

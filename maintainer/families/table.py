@@ -28,7 +28,7 @@ class Samples:
 
     size: int
     numbers: dict[str, NDArray[np.float64]]  # name -> (n,); NaN is missing
-    categories: dict[str, NDArray[np.object_]]  # name -> (n,) of str; "" is missing
+    categories: dict[str, NDArray[np.object_]]  # name -> (n,) of str; "" is missing; a text is one of them too
     labels: NDArray[Any]  # (n,) of str with "" or of float64 with NaN where missing
     ids: NDArray[np.object_] | None = None  # (n,) of str, where the file has them
 
@@ -60,7 +60,7 @@ def read_samples(path: Path, task: Task) -> Samples:
 
     Raises InputError where the file is no Parquet, lacks a column, or holds one of another type.
     """
-    names = [*task.features, "_label"]
+    names = [*task.kinds, "_label"]
     if not path.exists():
         return _samples(
             pa.table({name: pa.array([], _wanted(task, name)) for name in names} | {"_id": pa.array([], pa.string())}),
@@ -82,15 +82,15 @@ def read_samples(path: Path, task: Task) -> Samples:
 def _wanted(task: Task, name: str) -> pa.DataType:
     if name == "_label":
         return pa.string() if task.of is TaskKind.CLASSIFICATION else pa.float64()
-    return pa.float64() if task.features[name].type == "number" else pa.string()
+    return pa.float64() if task.kinds[name] == "number" else pa.large_string()
 
 
 def _samples(table: pa.Table, task: Task) -> Samples:
     columns = {name: _values(table.column(name)) for name in table.column_names}
     return Samples(
         table.num_rows,
-        {name: columns[name] for name, feature in task.features.items() if feature.type == "number"},
-        {name: columns[name] for name, feature in task.features.items() if feature.type == "category"},
+        {name: columns[name] for name, kind in task.kinds.items() if kind == "number"},
+        {name: columns[name] for name, kind in task.kinds.items() if kind != "number"},
         columns["_label"],
         columns.get("_id"),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base
@@ -53,7 +53,22 @@ class TableFamily(Generic[E]):
     """The part of `family.Family` that is the same for all of them; `kind` is the encoder of the family."""
 
     pretrained = False
+    learning_rate = 1e-3
+    gradual = False
     kind: type[E]
+
+    def depths(self, module: nn.Module) -> dict[str, int]:
+        """Return 0 for each weight: they learn at once."""
+        return {name: 0 for name, _ in module.named_parameters()}
+
+    def prime(self, module: nn.Module, inputs: TableInputs, targets: Tensor, task: TaskKind) -> None:
+        """Leave the head as it begins."""
+        del module, inputs, targets, task
+
+    def settled(self, encoder: E, weights: Weights) -> Weights:
+        """Return the weights as they are."""
+        del encoder
+        return weights
 
     def features(self, encoder: E) -> dict[str, str]:
         """Return column -> its kind."""

@@ -147,7 +147,7 @@ def _endless_notes(names: list[str]) -> tuple[str, ...]:
 
 def _inputs(policy: Policy) -> list[str]:
     columns = policy.checks.drift.columns
-    features = list(policy.task.features)
+    features = list(policy.task.compared)
     return features if columns == "all" else [name for name in features if name in columns]
 
 

@@ -20,6 +20,7 @@ from maintainer.store.control import Control, Crowning, RunRecord
 from maintainer.store.results import read_result
 
 FILES = {"train": ("model.safetensors", "encoder.json", "importance.safetensors"), "export": ("model.onnx",)}
+OF_TEXT = ("config.json", "tokenizer.json")  # what the training of a family that reads text leaves besides
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy", "maintainer")
 CHANGING = threading.Lock()  # held while the champion changes: runs and the API are threads of the state's one process
 
@@ -40,7 +41,8 @@ def publish_version(model_dir: Path, finished: Finished) -> Path:
     if not target.exists():
         with artifacts.publish(target) as partial:
             for phase, names in FILES.items():
-                for name in names:
+                more = [name for name in OF_TEXT if phase == "train" and (finished.run_dir / phase / name).exists()]
+                for name in (*names, *more):
                     shutil.copyfile(finished.run_dir / phase / name, partial / name)
             manifest = _manifest(finished, partial, _parent_baseline(target.parent, finished.record.champion))
             artifacts.write_text(partial / artifacts.MANIFEST, manifest.model_dump_json(indent=2) + "\n")

@@ -114,7 +114,8 @@ def is_ordered(policy: Policy, column: str) -> bool:
     """Return whether the bins of a column have an order, as numbers do."""
     if column == policy.task.prediction:
         return policy.task.of is TaskKind.REGRESSION
-    return isinstance(policy.task.features.get(column), NumberFeature)
+    lengths = policy.task.reads_text and column in policy.task.compared
+    return lengths or isinstance(policy.task.features.get(column), NumberFeature)
 
 
 def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnRow:

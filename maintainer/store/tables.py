@@ -6,7 +6,7 @@ from maintainer.domain.sample import Column, ColumnKind, Schema, folded
 from maintainer.errors import RefusedError
 from maintainer.store.database import Database, quoted
 
-SQL_TYPES = {ColumnKind.NUMBER: "double", ColumnKind.CATEGORY: "varchar"}
+SQL_TYPES = {ColumnKind.NUMBER: "double", ColumnKind.CATEGORY: "varchar", ColumnKind.TEXT: "varchar"}
 
 
 def table(model: str, name: str) -> str:

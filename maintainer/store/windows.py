@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maintainer.domain.sample import GOLDEN, Part, Schema, Split, Window
+from maintainer.domain.sample import GOLDEN, Column, ColumnKind, Part, Schema, Split, Window, lengths_of
 from maintainer.store.batch import utc
 from maintainer.store.database import Database, literal, parquet, quoted
 from maintainer.store.draws import Draw, Uniform, drawn
@@ -161,8 +161,8 @@ class Reader:
         return int(row[0]) if row else 0
 
     def relation(self, window: Window, version: str) -> str:
-        """Return SQL for a window: `_key`, the features and what `version` answered, under the policy's names."""
-        features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
+        """Return SQL for a window: `_key`, the compared columns and the answers of `version`, under their names."""
+        features = "".join(f", {compared_sql(c)}" for c in self.schema.features)
         return (
             f"select s._key{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
             f"from {self._answered_from(version)} where s._time >= {_sql_time(window.start)} "
@@ -258,6 +258,16 @@ class Reader:
         with self.database.reading() as db:
             row = db.execute(query, [utc(self.now)]).fetchone()
         return int(row[0]) if row else 0
+
+
+def compared_sql(column: Column) -> str:
+    """Return SQL for a feature of the sample `s` as it is compared over time: of a text its lengths."""
+    value = f"s.{quoted(column.name)}"
+    if column.kind is not ColumnKind.TEXT:
+        return value
+    characters, words = (quoted(name) for name in lengths_of(column.name))
+    counted = f"len(regexp_extract_all({value}, '\\S+'))"
+    return f"length({value})::double as {characters}, {counted}::double as {words}"
 
 
 def _sql_time(moment: datetime) -> str:

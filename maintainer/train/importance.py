@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -20,6 +21,7 @@ from maintainer.families.family import Weights
 from maintainer.train.objective import Rows
 
 EXACT_CLASSES = 8  # up to here the expectation runs over all classes; beyond, over as many labels drawn
+DRAWN = 2  # the same of sequences
 LARGEST = 2**24  # numbers in the gradients of some samples that are held at a time
 
 Question = tuple[Callable[[Tensor], Tensor], Tensor]  # a sum to differentiate, and the (n, 1) weight of each sample
@@ -35,7 +37,7 @@ def fisher(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Gener
     variance = residual_variance(module, rows, at_once) if task is TaskKind.REGRESSION else 1.0
 
     def ask(outputs: Tensor) -> Iterator[Question]:
-        return likelihoods(task, outputs, variance, generator)
+        return likelihoods(task, outputs, variance, generator, most_asked(rows))
 
     return _mean(module, rows, at_once, ask, torch.square)
 
@@ -61,19 +63,26 @@ def residual_variance(module: nn.Module, rows: Rows, at_once: int) -> float:
     return float(torch.cat(errors).var(correction=0).clamp_min(1e-6))
 
 
-def likelihoods(task: TaskKind, outputs: Tensor, variance: float, generator: torch.Generator) -> Iterator[Question]:
+def most_asked(rows: Rows) -> int:
+    """Return how many labels a sample is asked about: of a sequence each costs as much as a step of training."""
+    return EXACT_CLASSES if rows.inputs.lengths is None else DRAWN
+
+
+def likelihoods(
+    task: TaskKind, outputs: Tensor, variance: float, generator: torch.Generator, most: int = EXACT_CLASSES
+) -> Iterator[Question]:
     """Yield sums of per-sample log-likelihoods to differentiate, each with the (n, 1) weight of its squares."""
     if task is TaskKind.REGRESSION:
         yield (lambda answer: answer.sum()), torch.full_like(outputs, 1.0 / variance)
         return
     probabilities = outputs.softmax(dim=1)
     size, classes = outputs.shape
-    for place in range(min(classes, EXACT_CLASSES)):
-        if classes <= EXACT_CLASSES:
+    for place in range(min(classes, most)):
+        if classes <= most:
             labels, weight = torch.full((size,), place), probabilities[:, place : place + 1]
         else:
             labels = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
-            weight = torch.full_like(probabilities[:, :1], 1.0 / EXACT_CLASSES)
+            weight = torch.full_like(probabilities[:, :1], 1.0 / most)
         yield (lambda answer, labels=labels: nn.functional.cross_entropy(answer, labels, reduction="sum")), weight
 
 
@@ -86,13 +95,12 @@ def _mean(
 ) -> Weights:
     module.eval()
     totals = {name: torch.zeros_like(value) for name, value in module.named_parameters() if value.requires_grad}
+    adder = _Adder(totals, measure)
     for chunk in torch.arange(rows.size).split(at_once):
-        inputs = rows.inputs.take(chunk)
-        with torch.no_grad():
-            outputs = module(inputs)
-        for loss, weight in ask(outputs):
-            with collected(module, partial(_add, totals, weight, measure)):
-                loss(module(inputs)).backward()
+        with collected(module, adder, len(chunk)):
+            outputs = module(rows.inputs.take(chunk))
+            for loss, adder.weight in ask(outputs.detach()):
+                loss(outputs).backward(retain_graph=True)
     for value in module.parameters():
         value.grad = None
     return {name: total / rows.size for name, total in totals.items()}
@@ -102,15 +110,24 @@ Seen = Callable[[str, nn.Module, Tensor, Tensor], None]  # name, layer, its inpu
 
 
 @contextmanager
-def collected(module: nn.Module, see: Seen) -> Generator[None]:
-    """Call `see` for each layer that holds weights of its own, during one backward pass."""
+def collected(module: nn.Module, see: Seen, size: int) -> Generator[None]:
+    """Call `see` for each layer that holds weights of its own, during the backward passes of `size` samples.
 
-    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+    An Embedding of what all samples share, as their positions are, is given to each of them apart, so that each has a
+    gradient of its own there; any other layer that sees no samples is left out.
+    """
+
+    def hook(name: str, layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         def arrived(gradient: Tensor) -> None:
             see(name, layer, given[0].detach(), gradient.detach())
 
-        if output.requires_grad:
-            output.register_hook(arrived)
+        shared = output.shape[0] != size
+        splits = isinstance(layer, nn.Embedding) and (output.dim() == 2 or output.shape[0] == 1)
+        if not output.requires_grad or (shared and not splits):
+            return None
+        apart = output.expand(size, *output.shape[-2:]) if shared else output
+        apart.register_hook(arrived)
+        return apart if shared else None
 
     layers = [(name, part) for name, part in module.named_modules() if isinstance(part, LAYERS)]
     handles = [part.register_forward_hook(partial(hook, name)) for name, part in layers]
@@ -122,6 +139,18 @@ def collected(module: nn.Module, see: Seen) -> Generator[None]:
 
 
 LAYERS = (nn.Linear, nn.Embedding, nn.LayerNorm)
+
+
+@dataclass
+class _Adder:
+    """Adds to the totals of each layer, each sample with the (n, 1) weight of the question that was asked."""
+
+    totals: Weights
+    measure: Callable[[Tensor], Tensor]
+    weight: Tensor = field(default_factory=lambda: torch.zeros(0, 1))
+
+    def __call__(self, name: str, layer: nn.Module, given: Tensor, gradient: Tensor) -> None:
+        _add(self.totals, self.weight, self.measure, name, layer, given, gradient)
 
 
 def _add(

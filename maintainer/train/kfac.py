@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from maintainer.domain.sample import TaskKind
 from maintainer.families.family import Weights
 from maintainer.train.flat import Flat
-from maintainer.train.importance import collected, fisher, likelihoods, residual_variance
+from maintainer.train.importance import collected, fisher, likelihoods, most_asked, residual_variance
 from maintainer.train.memory import MASS
 from maintainer.train.objective import Rows
 
@@ -34,8 +34,8 @@ def factors(module: nn.Module, rows: Rows, task: TaskKind, generator: torch.Gene
         inputs = rows.inputs.take(chunk)
         with torch.no_grad():
             outputs = module(inputs)
-        for number, (loss, weight) in enumerate(likelihoods(task, outputs, variance, generator)):
-            with collected(module, _Adder(found, weight, first=number == 0)):
+        for number, (loss, weight) in enumerate(likelihoods(task, outputs, variance, generator, most_asked(rows))):
+            with collected(module, _Adder(found, weight, first=number == 0), len(chunk)):
                 loss(module(inputs)).backward()
     for value in module.parameters():
         value.grad = None

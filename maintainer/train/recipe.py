@@ -20,13 +20,12 @@ from maintainer.train.flat import Flat
 from maintainer.train.objective import Criterion, Rows, Teacher
 from maintainer.train.penalty import Penalty
 from maintainer.train.replay import epoch, parts, passes
+from maintainer.train.schedule import factor, optimizer_of
 
 CLIP_NORM = 1.0  # largest gradient of a step
-WARM_UP = 0.1  # share of all steps in which the learning rate rises
-LAST_RATE = 0.05  # share of the learning rate at the last step (cosine, Loshchilov & Hutter 2017, arXiv 1608.03983)
 HALF_LIFE = 0.5  # epochs after which a weight counts half in the average: the same at any number of rows
 CALM = 2  # epochs after the switch to new data that stopping waits out: the stability gap (arXiv 2205.13452)
-MOMENTUM = 0.9  # of sgd
+AT_ONCE = 4096  # tokens of long samples whose gradients are taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class Pace:
     clip: float | None = CLIP_NORM
     accumulate: int = 1  # batches that make one step
     scales: Tensor | None = field(default=None, compare=False)  # (P,) factor of each weight's learning rate
+    wakes: Tensor | None = field(default=None, compare=False)  # (P,) share of the steps before a weight learns
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Stepper:
         self.total = torch.zeros((), dtype=torch.float64)  # of the losses of this epoch's batches
         weights = nn.Parameter(flat.values)
         weights.grad = flat.grads
-        self.optimizer = _optimizer(weights, pace)
+        self.optimizer = optimizer_of(weights, pace.optimizer, pace.learning_rate)
         self.generator = torch.Generator().manual_seed(pace.seed)
 
     @property
@@ -226,9 +226,20 @@ class _Stepper:
         """Add the gradient of one batch; return its loss."""
         if self.lesson.projected:
             return self._projected(rows)
-        loss = self._loss(rows)
-        (loss / self.pace.accumulate).backward()
-        return loss.detach()
+        return self._learned(rows, 1.0 / self.pace.accumulate)
+
+    def _learned(self, rows: Tensor, part: float = 1.0) -> Tensor:
+        """Add `part` times the gradient of some rows' mean loss; return that loss.
+
+        Of long samples a few at a time are looked at: the gradient is the same, and needs less memory.
+        """
+        lengths, total = self.lesson.rows.inputs.lengths, torch.zeros(())
+        few = len(rows) if lengths is None else max(1, AT_ONCE // int(lengths[rows].max()))
+        for piece in rows.split(max(few, 1)):
+            loss = self._loss(piece) * (len(piece) / len(rows))
+            (loss * part).backward()
+            total = total + loss.detach()
+        return total
 
     def _projected(self, rows: Tensor) -> Tensor:
         """Leave of the new rows' gradient what does not raise the loss of the former rows.
@@ -238,15 +249,14 @@ class _Stepper:
         former = rows[rows >= self.lesson.fresh]
         reference = torch.zeros_like(self.flat.grads)
         if former.numel():
-            self._loss(former).backward()
+            self._learned(former)
             reference.copy_(self.flat.grads)
             self.flat.grads.zero_()
-        loss = self._loss(rows[rows < self.lesson.fresh])
-        loss.backward()
+        loss = self._learned(rows[rows < self.lesson.fresh])
         product, size = self.flat.grads @ reference, reference @ reference
         if product < 0 and size > 0:
             self.flat.grads.sub_(reference * (product / size))
-        return loss.detach()
+        return loss
 
     def _move(self) -> None:
         grads, values = self.flat.grads, self.flat.values
@@ -255,17 +265,24 @@ class _Stepper:
             self.lesson.penalty.add_gradient(values, grads)
         if self.pace.clip is not None:
             grads.mul_((self.pace.clip / (grads.norm() + 1e-12)).clamp_max(1.0))
-        rate = self._rate()
+        rate = self.pace.learning_rate * factor(self.pace.schedule, self.done - 1, self.steps)
         self.optimizer.param_groups[0]["lr"] = rate
-        scales = self.pace.scales
+        scales = self._scales()
         start = values.clone() if scales is not None else None
         self.optimizer.step()
+        values.lerp_(self.home, rate * self.pace.weight_decay)  # decoupled decay, towards the champion
         if scales is not None and start is not None:
             values.copy_(torch.lerp(start, values, scales))
-        values.lerp_(self.home, rate * self.pace.weight_decay)  # decoupled decay, towards the champion
         self.average.lerp_(values, max(1.0 - self.keep, 1.0 / (self.done + 1)))
         if self.path is not None and before is not None:
             self.path.sub_(before[0] * (values - before[1]))
+
+    def _scales(self) -> Tensor | None:
+        """Return (P,) the factor of each weight's step: zero before it wakes."""
+        scales, wakes = self.pace.scales, self.pace.wakes
+        if scales is None or wakes is None:
+            return scales
+        return scales * (wakes * self.steps < self.done)
 
     def _loss(self, rows: Tensor) -> Tensor:
         batch = self.lesson.rows.take(rows)
@@ -273,20 +290,3 @@ class _Stepper:
         if self.lesson.teacher is None:
             return self.lesson.criterion.losses(outputs, batch.targets).mean()
         return self.lesson.teacher.losses(self.lesson.criterion, outputs, batch.targets, rows).mean()
-
-    def _rate(self) -> float:
-        if self.pace.schedule == "constant":
-            return self.pace.learning_rate
-        done = self.done - 1
-        warm = max(1, round(WARM_UP * self.steps))
-        if done < warm:
-            return self.pace.learning_rate * (done + 1) / warm
-        way = (done - warm) / max(1, self.steps - warm)
-        return self.pace.learning_rate * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * way)))
-
-
-def _optimizer(weights: nn.Parameter, pace: Pace) -> torch.optim.Optimizer:
-    """Return the optimiser; decay is done by the stepper, towards the champion."""
-    if pace.optimizer == "sgd":
-        return torch.optim.SGD([weights], lr=pace.learning_rate, momentum=MOMENTUM)
-    return torch.optim.AdamW([weights], lr=pace.learning_rate, weight_decay=0.0, fused=True)

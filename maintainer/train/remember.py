@@ -18,8 +18,8 @@ from maintainer.train.exam import rows_of
 from maintainer.train.memory import MASS, Kind, Memory, carry
 from maintainer.train.situation import Outcome, Situation
 
-WITNESSES = 1000  # most samples that an importance is measured on
-AT_ONCE = 64  # samples of a sequence whose gradients are held at a time
+WITNESSES, SEQUENCES = 1000, 250  # most samples that an importance is measured on; of sequences
+AT_ONCE, TOKENS = 64, 4096  # of long samples, and of their tokens, whose gradients are held at a time
 ANCHOR = "/anchor"  # behind a weight's name: where the penalties of all updates together pull it
 DAMPING = 0.1  # xi of synaptic intelligence, as in https://arxiv.org/abs/1810.12488
 
@@ -39,11 +39,13 @@ def remember(
     """Return importances measured on some of the samples, carried on from `old` where that is of the same kind."""
     family = situation.family
     rng = np.random.default_rng(situation.rules.seed)
-    chosen = np.sort(rng.permutation(samples.size)[:WITNESSES])
+    most = SEQUENCES if encoder.sequential else WITNESSES
+    chosen = np.sort(rng.permutation(samples.size)[:most])
     rows = rows_of(family, encoder, samples.take(chosen))
     module = family.build(encoder, weights, 0.0)
     generator = torch.Generator().manual_seed(situation.rules.seed)
-    at_once = family.at_once if rows.inputs.lengths is None else AT_ONCE
+    lengths = rows.inputs.lengths
+    at_once = family.at_once if lengths is None else max(1, min(AT_ONCE, TOKENS // int(lengths.max())))
     former = old.tensors if old is not None and old.kind == kind else None
     match kind:
         case "mas":
@@ -70,14 +72,16 @@ def remember_path(outcome: Outcome, path: Weights) -> Memory:
 
 def _anchored(old: Weights | None, new: Weights, weights: Weights) -> Weights:
     """Return the sum of precisions and the mean of the anchors, each weighted by its precision."""
+    at = {name: weights.get(name, torch.zeros_like(value)) for name, value in new.items()}  # an addition is merged: 0
     if old is None:
-        return {**new, **{name + ANCHOR: weights[name] for name in new}, MASS: torch.tensor(1.0)}
+        return {**new, **{name + ANCHOR: at[name] for name in new}, MASS: torch.tensor(1.0)}
     kept: Weights = {MASS: old[MASS] + 1.0}
     for name, value in new.items():
-        total = old[name] + value
-        both = old[name] * old[name + ANCHOR] + value * weights[name]
+        former = old.get(name, torch.zeros_like(value))
+        total = former + value
+        both = former * old.get(name + ANCHOR, at[name]) + value * at[name]
         kept[name] = total
-        kept[name + ANCHOR] = torch.where(total > 0, both / total.clamp_min(1e-30), weights[name])
+        kept[name + ANCHOR] = torch.where(total > 0, both / total.clamp_min(1e-30), at[name])
     return kept
 
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from maintainer.domain.consistency import PENALISED, REHEARSING
 from maintainer.domain.metrics import HIGHER_IS_BETTER, lost
 from maintainer.domain.phase import Trial
 from maintainer.domain.training import Train
+from maintainer.domain.training_rules import PENALISED, REHEARSING
 from maintainer.errors import InputError
 from maintainer.train.recipe import CALM
 from maintainer.train.situation import Outcome, Situation
@@ -138,7 +138,7 @@ def _space(centre: Settings) -> dict[str, Any]:
 def _centre(situation: Situation) -> Settings:
     """Return the settings that are searched, as the policy has them; the penalty is a factor of its usual strength."""
     rules = situation.rules
-    found = {"learning_rate": rules.optimizer.learning_rate}
+    found = {"learning_rate": rules.optimizer.learning_rate or situation.family.learning_rate}
     if rules.strategy in PENALISED and rules.strength(1.0) > 0:
         found["penalty"] = 1.0
     if rules.strategy in REHEARSING and situation.parts.former.size and rules.replay.share > 0:

@@ -85,8 +85,9 @@ def _train(spec: PhaseSpec) -> Made:
         outcome = replace(outcome, notes=(*outcome.notes, found.note), trials=found.trials)
     if why := _no_challenger(found.situation, outcome):
         return Made(_result(spec, gathered, outcome, why), None, None, gathered.cared)
-    known = _memory(found.situation, outcome)
-    return Made(_result(spec, gathered, outcome, None), outcome, known, gathered.cared)
+    settled = replace(outcome, weights=situation.family.settled(outcome.encoder, outcome.weights))
+    known = _memory(found.situation, outcome, settled)
+    return Made(_result(spec, gathered, outcome, None), settled, known, gathered.cared)
 
 
 def _champion(directory: Path, policy: Policy) -> Champion:
@@ -108,8 +109,8 @@ def _champion(directory: Path, policy: Policy) -> Champion:
 def _situation(spec: PhaseSpec, gathered: Gathered) -> Situation:
     task, policy = spec.policy.task.of, spec.policy
     return Situation(
-        family_of(policy.base.family),
-        policy.base,
+        family_of(policy.base.family, policy.train),
+        policy.base.model_copy(update={"path": spec.inputs.get("base")}),
         task,
         policy.train,
         aim(policy.gates, task),
@@ -128,14 +129,14 @@ def _no_challenger(situation: Situation, outcome: Outcome) -> str | None:
     return None
 
 
-def _memory(situation: Situation, outcome: Outcome) -> Memory:
+def _memory(situation: Situation, outcome: Outcome, settled: Outcome) -> Memory:
     """Return what the next training will know of these weights, measured on new and former rows alike."""
     kind = kind_of(situation.rules.strategy)
     if kind == "si" and outcome.path is not None:
         module = situation.family.build(outcome.encoder, outcome.weights, 0.0)
         return remember_path(outcome, Flat(module).split(outcome.path))
     samples = join(situation.parts.new, situation.parts.former)
-    return remember(kind, situation, outcome.encoder, outcome.weights, samples, outcome.memory)
+    return remember(kind, situation, settled.encoder, settled.weights, samples, settled.memory)
 
 
 def _result(spec: PhaseSpec, gathered: Gathered, outcome: Outcome | None, refusal: str | None) -> TrainResult:

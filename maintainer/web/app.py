@@ -160,6 +160,18 @@ async def predictions(model: str, name: Name, request: Request, held: Held) -> d
             path.unlink(missing_ok=True)
 
 
+@router.post("/models/{model}/base")
+async def base(model: str, name: Name, request: Request, held: Held) -> dict[str, str]:
+    """Take in what new weights of a model start from: a packed save_pretrained directory."""
+    held.context.policy(model)
+    with intake.upload(held.context, intake.PREDICTIONS, name) as path:
+        await _receive(request.stream(), path)
+        try:
+            return {"path": str(await to_thread.run_sync(held.take_base, model, path))}
+        finally:
+            path.unlink(missing_ok=True)
+
+
 @router.post("/models/{model}/checks")
 def check(model: str, held: Held) -> dict[str, Any]:
     """Check a model now and return what was seen."""

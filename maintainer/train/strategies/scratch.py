@@ -17,7 +17,7 @@ from maintainer.families.table import join
 from maintainer.train.exam import Exam, rows_of
 from maintainer.train.recipe import Lesson, Pace, Trained, train
 from maintainer.train.situation import Champion, Outcome, Situation
-from maintainer.train.strategies.start import checkpoint_of, criterion_of, pace, watching
+from maintainer.train.strategies.start import checkpoint_of, criterion_of, pace, tempo, watching
 from maintainer.train.sweep import sweep
 
 EPOCHS, STEPS = 40, 2500  # at least, unless stopped early: there is no champion to start from
@@ -64,11 +64,13 @@ def _make(situation: Situation) -> _Made:
     encoder = family.fit(situation.task, samples, situation.classes, situation.base)
     torch.manual_seed(rules.seed)
     module = family.build(encoder, None, rules.dropout)
+    rows = rows_of(family, encoder, samples)
+    family.prime(module, rows.inputs, rows.targets, situation.task)
     begin = {name: value.detach().clone() for name, value in module.state_dict().items()}
     exam = Exam(situation, encoder, criterion_of(situation, encoder), begin)
-    rows = rows_of(family, encoder, samples)
     lesson = Lesson(rows, parts.new.size, exam.criterion, tracked=rules.strategy == "si")
-    longer = _longer(pace(rules, rules.replay.share, parts.new.size), parts.new.size, family.pretrained)
+    wanted = pace(rules, rules.replay.share, parts.new.size, family.learning_rate)
+    longer = tempo(family, module, _longer(wanted, parts.new.size, family.pretrained))
     tuned = train(module, lesson, longer, watching(situation, exam.judge), checkpoint_of(situation, "scratch"))
     return _Made(encoder, begin, begin | exam.flat.split(tuned.values), exam, tuned)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from maintainer.domain.policy import Train
 from maintainer.domain.sample import TaskKind
-from maintainer.families.family import Weights
+from maintainer.families.family import Family, Weights
 from maintainer.families.labels import targets_of
 from maintainer.families.table import join
 from maintainer.train import kfac
@@ -29,6 +29,7 @@ from maintainer.train.remember import remember
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.sweep import sweep
 
+DECAY, AWAKE = 0.8, 0.5  # of gradual learning: see `tempo`
 EPOCHS, STEPS = 5, 400  # where a policy says nothing: few samples need many passes to move the weights at all
 WITNESSES = 1000  # most former samples that importances of another kind are measured on anew
 
@@ -121,8 +122,8 @@ def balanced(targets: Any, classes: int) -> Tensor:
     return torch.tensor(raw * counts.sum() / max((raw * counts).sum(), 1e-12), dtype=torch.float32)
 
 
-def pace(rules: Train, share: float, fresh: int) -> Pace:
-    """Return the pace the policy asks for, with `fresh` new rows.
+def pace(rules: Train, share: float, fresh: int, usual: float) -> Pace:
+    """Return the pace the policy asks for, with `fresh` new rows and the family's usual learning rate.
 
     `batch_size` rows make a batch, the replayed ones among them; an epoch is one pass over the new rows.
     """
@@ -132,7 +133,7 @@ def pace(rules: Train, share: float, fresh: int) -> Pace:
         epochs=epochs,
         batch=rules.batch_size,
         share=share,
-        learning_rate=rules.optimizer.learning_rate,
+        learning_rate=rules.optimizer.learning_rate or usual,
         weight_decay=rules.optimizer.weight_decay,
         patience=max(rules.early_stopping.patience, 0 if rules.epochs else epochs // 4),
         seed=rules.seed,
@@ -142,6 +143,21 @@ def pace(rules: Train, share: float, fresh: int) -> Pace:
         clip=rules.clip,
         accumulate=rules.accumulate,
     )
+
+
+def tempo(family: Family, module: nn.Module, wanted: Pace) -> Pace:
+    """Return the pace with what each weight's own is, where they learn gradually.
+
+    The step of a layer is DECAY times that of the one above it (Clark et al. 2020, https://arxiv.org/abs/2003.10555),
+    and layers wake from the head down (Howard & Ruder 2018, https://arxiv.org/abs/1801.06146), all of them by AWAKE of
+    the training.
+    """
+    if not family.gradual:
+        return wanted
+    known = family.depths(module)
+    learning = [(known[name], value.numel()) for name, value in module.named_parameters() if value.requires_grad]
+    depth = torch.cat([torch.full((size,), float(far)) for far, size in learning])
+    return replace(wanted, scales=DECAY**depth, wakes=AWAKE * depth / depth.max().clamp_min(1.0))
 
 
 def checkpoint_of(situation: Situation, name: str) -> Checkpoint | None:
@@ -158,9 +174,9 @@ def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
     rules = situation.rules
     judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
     share = rules.replay.share if rehearsing else 0.0
-    place = checkpoint_of(situation, "tuned")
-    watched = watching(situation, judge)
-    return train(begin.module(rules.dropout), lesson, pace(rules, share, begin.fresh), watched, place)
+    place, module = checkpoint_of(situation, "tuned"), begin.module(rules.dropout)
+    wanted = tempo(situation.family, module, pace(rules, share, begin.fresh, situation.family.learning_rate))
+    return train(module, lesson, wanted, watching(situation, judge), place)
 
 
 def watching(situation: Situation, judge: Callable[[Tensor], Judged]) -> Callable[[Tensor], Judged]:
@@ -218,5 +234,7 @@ def memory_of(begin: Start, kind: Kind) -> tuple[Memory | None, tuple[str, ...]]
 
 
 def diagonal(begin: Start, importance: Weights, strength: float) -> Quadratic:
-    """Return strength / 2 sum_i importance_i (theta_i - champion_i)^2."""
-    return Quadratic(begin.home().clone(), begin.exam.flat.join(importance) * strength)
+    """Return strength / 2 sum_i importance_i (theta_i - champion_i)^2; what was never measured counts for nothing."""
+    flat = begin.exam.flat
+    unknown = flat.split(torch.zeros_like(flat.values))
+    return Quadratic(begin.home().clone(), flat.join({**unknown, **importance}) * strength)
