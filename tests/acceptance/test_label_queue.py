@@ -42,7 +42,7 @@ def test_the_samples_that_the_champion_wavers_at_are_given_out_once_and_come_bac
     worth = [sample["worth"] for sample in first["samples"]]
     assert worth == sorted(worth, reverse=True) and worth[0] > 10 * worth[-1]
     near = [abs(sample["features"]["x"] + 0.1 * sample["features"]["y"]) for sample in first["samples"]]
-    assert max(near) < 0.6  # the champion knows the sign of x: it wavers at zero
+    assert sum(near) / 30 < 0.3  # of all it is 0.8; the champion knows the sign of x: it wavers at zero
     second = world.asked("label-queue", "tiny", "-n", "30", "--by", "entropy")
     assert not set(ids(second)) & set(ids(first))
     assert set(ids(world.asked("label-queue", "tiny", "-n", "60", "--again"))) == {*ids(first), *ids(second)}

@@ -35,7 +35,7 @@ gates:  # those of the answers: how long a call takes is not what this is about
   - {kind: non-inferior, metric: accuracy}
   - {kind: negative-flips}
 """
-ROWS, WRONG_FROM = 1100, 700  # half-hours: 23 days, the last 8 of them poisoned
+ROWS, WRONG_FROM = 2200, 1400  # quarters of an hour: 23 days, the last 8 of them poisoned
 CARE = {
     "without": "{}",
     "with": "{label_errors: {drop_share_at_most: 0.02}, deduplicate: true, outliers: clip}",
@@ -48,7 +48,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x, z = draw.normal(size=(2, ROWS))
     right = x + 0.5 * z > 0
     wrong = (np.arange(ROWS) >= WRONG_FROM) & (draw.random(ROWS) < 0.3)
-    times = np.datetime64("2024-03-01", "us") + np.arange(ROWS) * np.timedelta64(30, "m")
+    times = np.datetime64("2024-03-01", "us") + np.arange(ROWS) * np.timedelta64(15, "m")
     content = {"id": np.arange(ROWS), "t": times, "x": x, "z": z, "c": draw.choice(["a", "b"], ROWS)}
     path = tmp_path_factory.mktemp("history") / "history.parquet"
     pq.write_table(pa.table({**content, "y": np.where(right != wrong, "up", "down")}), path)
