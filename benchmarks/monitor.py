@@ -36,7 +36,8 @@ QUICK = SIZES[:2]
 NUMBERS, CATEGORIES = 20, 5
 SAMPLE = 20_000
 WARM_UP = 1000  # rows of the call that is not measured
-OFTEN = 100_000  # rows up to which each side is measured three times
+TIMES = 3  # calls, of which the least counts
+OFTEN = 100_000  # rows up to which a peer is called so often too
 MODES = ("whole", "sampled")
 CLOCKS = ("wall", "cpu")
 PEERS = {
@@ -152,8 +153,8 @@ def ours(path: Path, rows: int, folder: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for mode in MODES:
         request = folder / f"request-{rows}-{mode}.json"
-        daemon = child(MODULE, "daemon", str(path), mode, str(repeats(rows)), str(request))
-        worker = child(MODULE, "worker", str(request), str(repeats(rows)))
+        daemon = child(MODULE, "daemon", str(path), mode, str(TIMES), str(request))
+        worker = child(MODULE, "worker", str(request), str(TIMES))
         for clock in CLOCKS:
             cached = daemon[f"current {clock}"] + worker[f"worker {clock}"]
             found[f"{mode} cold, {clock} s @{rows}"] = cached + daemon[f"reference {clock}"]
@@ -188,13 +189,13 @@ def measure(given: Arguments, folder: Path) -> Outcome:
         ratios[f"growth {sizes[-2]} to {sizes[-1]}: {name}"] = (
             figures[f"{name} @{sizes[-1]}"] / figures[f"{name} @{sizes[-2]}"]
         )
-    notes = (f"least of {repeats(sizes[0])} calls up to {OFTEN} rows, of one above, on every side alike",)
+    notes = (f"least of {TIMES} calls; of the peers one above {OFTEN} rows",)
     return Outcome("monitor", figures, peers, ratios, notes)
 
 
 def repeats(rows: int) -> int:
-    """Return how often each side is measured."""
-    return 3 if rows <= OFTEN else 1
+    """Return how often a peer is measured."""
+    return TIMES if rows <= OFTEN else 1
 
 
 def answer(words: tuple[str, ...]) -> dict[str, float]:
