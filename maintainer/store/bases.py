@@ -56,7 +56,7 @@ def _taken(folder: Path) -> Iterator[Path]:
 
 
 def _known(name: str) -> bool:
-    return name in TAKEN or (name.startswith("model") and name.endswith(".safetensors"))
+    return name in TAKEN or (name.startswith("model") and name.endswith(".safetensors") and "/" not in name)
 
 
 def unpack(archive: Path, target: Path) -> None:

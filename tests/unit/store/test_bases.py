@@ -46,7 +46,9 @@ def test_pickled_weights_do_not_travel(tmp_path: Path) -> None:
         pack(tmp_path / "nowhere", tmp_path / "base.tar")
 
 
-@pytest.mark.parametrize("name", ["../model.safetensors", "/model.safetensors", "own.py", "a/config.json"])
+@pytest.mark.parametrize(
+    "name", ["../model.safetensors", "/model.safetensors", "model/../../x.safetensors", "own.py", "a/config.json"]
+)
 def test_nothing_else_comes_out_of_an_archive(name: str, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "base.tar", "w") as archive:
         archive.addfile(tarfile.TarInfo(name), io.BytesIO(b""))
