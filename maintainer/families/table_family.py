@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -49,13 +50,17 @@ class TableInputs:
         return replace(self, codes=self.codes.masked_fill(hidden, UNKNOWN))
 
 
-class TableFamily(Generic[E]):
-    """The part of `family.Family` that is the same for all of them; `kind` is the encoder of the family."""
+M = TypeVar("M", bound=nn.Module)
+
+
+class TableFamily(Generic[E, M]):
+    """The part of `family.Family` that is the same for all of them."""
 
     pretrained = False
     learning_rate = 1e-3
     gradual = False
-    kind: type[E]
+    kind: type[E]  # its encoder
+    network: Callable[[E, float], M]  # its module, from an encoder and a dropout
 
     def depths(self, module: nn.Module) -> dict[str, int]:
         """Return 0 for each weight: they learn at once."""
@@ -87,6 +92,13 @@ class TableFamily(Generic[E]):
         """Return the tensors of samples."""
         coded = encoders.encode(encoder, samples)
         return TableInputs(torch.from_numpy(coded.codes), torch.from_numpy(coded.numbers))
+
+    def build(self, encoder: E, weights: Weights | None = None, dropout: float = 0.0) -> M:
+        """Return the module, with these weights or, without, with new ones from torch's generator."""
+        module = type(self).network(encoder, dropout)
+        if weights is not None:
+            module.load_state_dict(weights)
+        return module
 
     def save(self, encoder: E, directory: Path) -> None:
         """Write `encoder.json`."""

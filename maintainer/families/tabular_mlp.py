@@ -68,12 +68,13 @@ def _widened(before: MlpEncoder, after: MlpEncoder, first: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-class TabularMlpFamily(TableFamily[MlpEncoder]):
+class TabularMlpFamily(TableFamily[MlpEncoder, TabularMlp]):
     """See `family.Family`."""
 
     name = "tabular-mlp"
     at_once = 16_384
     kind = MlpEncoder
+    network = TabularMlp
 
     def grow_weights(self, before: MlpEncoder, after: MlpEncoder, weights: Weights, fill: bool) -> Weights:
         """Return weights for an encoder that `grow` made of `before`.
@@ -84,13 +85,6 @@ class TabularMlpFamily(TableFamily[MlpEncoder]):
         grown = weights | more_codes(before, after, weights, fill)
         grown["layers.0.weight"] = _widened(before, after, weights["layers.0.weight"])
         return grow_head(grown, "head", after.outputs)
-
-    def build(self, encoder: MlpEncoder, weights: Weights | None = None, dropout: float = 0.0) -> TabularMlp:
-        """Return the module, with these weights or, without, with new ones from torch's generator."""
-        module = TabularMlp(encoder, dropout)
-        if weights is not None:
-            module.load_state_dict(weights)
-        return module
 
 
 FAMILY = TabularMlpFamily()

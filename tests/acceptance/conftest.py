@@ -276,3 +276,14 @@ def world(bootstrapped: Path) -> Iterator[World]:
                 if daemon.poll() is None:
                     daemon.kill()
                 daemon.wait()
+
+
+@pytest.fixture(params=["over the socket", "in process"])
+def operator(request: pytest.FixtureRequest, world: World) -> Iterator[World]:
+    """A world with or without a daemon."""
+    if request.param == "over the socket":
+        world.start()
+    yield world
+    if world.daemons:
+        assert world.stop() < 10
+        assert "Traceback" not in world.log

@@ -6,25 +6,12 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 NOW = datetime.now(UTC).isoformat()
-
-
-@pytest.fixture(params=["over the socket", "in process"])
-def operator(request: pytest.FixtureRequest, world: Any) -> Iterator[Any]:
-    """A world with or without a daemon."""
-    if request.param == "over the socket":
-        world.start()
-    yield world
-    if world.daemons:
-        assert world.stop() < 10
-        assert "Traceback" not in world.log
 
 
 def test_the_commands_of_a_day_answer_with_one_json_document(operator: Any) -> None:

@@ -6,20 +6,10 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture(params=["over the socket", "in process"])
-def operator(request: pytest.FixtureRequest, world: Any) -> Iterator[Any]:
-    if request.param == "over the socket":
-        world.start()
-    yield world
-    if world.daemons:
-        assert world.stop() < 10
 
 
 def test_a_run_is_made_again_bit_by_bit_and_leaves_no_trace(operator: Any) -> None:
