@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from maintainer.export.nodes import FLOAT, ML, Graph
 from maintainer.families.encoder import FIRST, HEIGHT, LINEAR, MISSING, MOST, UNKNOWN, TableEncoder
 
@@ -54,18 +52,14 @@ def _squashed(graph: Graph, deviations: str, zero: str, one: str) -> str:
 
 def _ramps(graph: Graph, encoder: TableEncoder, raw: str, missing: str) -> str:
     """Return the ramps (n, r) of all columns, zero where a number is missing."""
-    spans = [
-        (place, low, high)
-        for place, code in enumerate(encoder.numbers)
-        for part in code.knots
-        for low, high in pairwise(part)
-    ]
-    places = graph.places("ramp_columns", *(place for place, _, _ in spans))
-    lows = graph.double("ramp_lows", [[low for _, low, _ in spans]])
-    widths = graph.double("ramp_widths", [[high - low for _, low, high in spans]])
+    spans = [(place, *span) for place, code in enumerate(encoder.numbers) for span in code.spans]
+    places = graph.places("ramp_columns", *(place for place, _, _, _ in spans))
+    lows = graph.double("ramp_lows", [[low for _, low, _, _ in spans]])
+    widths = graph.double("ramp_widths", [[high - low for _, low, high, _ in spans]])
+    zeros = graph.double("ramp_zeros", [[zero for _, _, _, zero in spans]])
     value = graph.node("Gather", raw, places, axis=1)
     way = graph.node("Div", graph.node("Sub", value, lows), widths)
     low, high = (graph.double(name, limit) for name, limit in (("ramp_least", 0.0), ("ramp_most", 1.0)))
-    held = graph.node("Sub", graph.node("Clip", way, low, high), graph.double("ramp_middle", 0.5))
+    held = graph.node("Sub", graph.node("Clip", way, low, high), zeros)
     high_as = graph.node("Mul", held, graph.double("ramp_height", HEIGHT))
     return graph.node("Where", graph.node("Gather", missing, places, axis=1), low, high_as)

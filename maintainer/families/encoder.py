@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -31,7 +32,9 @@ class NumberCode(Frozen):
 
     Deviation: (x - middle) / scale, of which everything beyond LINEAR counts by its logarithm. Ramp t is
     (x - knots[t]) / (knots[t + 1] - knots[t]) held to 0..1 (piecewise-linear encoding, Gorishniy et al. 2022,
-    https://arxiv.org/abs/2203.05556), around zero and HEIGHT high: each part of the distribution has its own weights.
+    https://arxiv.org/abs/2203.05556), HEIGHT high: each part of the distribution has its own weights. Ramps of the
+    first fit lie around zero; later ones are zero at the middle, so that former samples know nothing of them and no
+    former answer moves while their weights are learned.
     """
 
     name: str
@@ -40,11 +43,23 @@ class NumberCode(Frozen):
     constant: bool  # it did not vary in what the encoder has seen: its scale is not known yet
     missing: bool  # it was missing at times in what the encoder has seen
     knots: tuple[tuple[float, ...], ...] = ()  # one rising sequence for each part that was learned at a time
+    later: int = 0  # how many of the parts, the last ones, came after the first fit
 
     @property
     def ramps(self) -> int:
         """Return how many ramps there are."""
         return sum(len(part) - 1 for part in self.knots)
+
+    @property
+    def spans(self) -> list[tuple[float, float, float]]:
+        """Return where each ramp begins and ends, and how far up it (0..1) its code is zero."""
+        first, found = len(self.knots) - self.later, list[tuple[float, float, float]]()
+        for place, part in enumerate(self.knots):
+            for low, high in pairwise(part):
+                found.append(
+                    (low, high, 0.5 if place < first else min(max((self.middle - low) / (high - low), 0.0), 1.0))
+                )
+        return found
 
 
 class CategoryCode(Frozen):
@@ -174,10 +189,19 @@ def _stretch(code: NumberCode, column: NDArray[np.float64]) -> NumberCode:
     outside = values
     for part in code.knots:
         outside = outside[(outside < part[0]) | (outside > part[-1])]
-    if outside.size < max(STRANGE * values.size, 2.0) or code.ramps + STEPS > MOST_STEPS:
-        return code
-    knots = _knots(outside)
-    return code.model_copy(update={"knots": (*code.knots, knots)}) if knots else code
+    for side in (outside[outside < code.middle], outside[outside > code.middle]):
+        knots = _knots(_reached(code, side)) if side.size >= max(STRANGE * values.size, 2.0) else ()
+        if knots and code.ramps + STEPS <= MOST_STEPS:
+            code = code.model_copy(update={"knots": (*code.knots, knots), "later": code.later + 1})
+    return code
+
+
+def _reached(code: NumberCode, side: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers on one side of the middle with the last known one on the way to them: no gap is left."""
+    known = np.array([code.middle, *chain.from_iterable(code.knots)])
+    if side[0] < code.middle:
+        return np.append(side, known[known > side.max()].min())
+    return np.append(side, known[known < side.min()].max())
 
 
 def _extend(code: CategoryCode, column: NDArray[np.object_]) -> CategoryCode:
@@ -212,11 +236,11 @@ def _coded_numbers(encoder: TableEncoder, samples: Samples) -> NDArray[np.float3
         with np.errstate(over="ignore", invalid="ignore"):
             out[:, place] = np.where(missing, 0.0, squash((column - code.middle) / code.scale))
             out[:, k + place] = missing
-            for part in code.knots:
-                lows, highs = np.array(part[:-1]), np.array(part[1:])
-                ramps = np.clip((column[:, None] - lows) / (highs - lows), 0.0, 1.0)
-                out[:, start : start + len(lows)] = np.where(missing[:, None], 0.0, HEIGHT * (ramps - 0.5))
-                start += len(lows)
+            if code.ramps:
+                lows, highs, zeros = np.array(code.spans).T
+                ramps = np.clip((column[:, None] - lows) / (highs - lows), 0.0, 1.0) - zeros
+                out[:, start : start + code.ramps] = np.where(missing[:, None], 0.0, HEIGHT * ramps)
+                start += code.ramps
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,9 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     samples = read_samples(home / "collect" / "current_holdout.parquet", spec.policy.task)
     classes = ("DOWN", "UP") if kind == CLASSIFICATION else ()
     encoder = family.fit(spec.policy.task.of, samples, classes, spec.policy.base)
+    moved = {name: column * 9.0 + 7e6 for name, column in samples.numbers.items()}
+    encoder = family.grow(encoder, replace(samples, numbers=moved), classes)
+    assert sum(code.later for code in encoder.numbers) >= 2  # with the ramps of a second training
     torch.manual_seed(0)
     weights = {name: 3 * value for name, value in family.build(encoder, None, 0.0).state_dict().items()}
     family.save(encoder, home / "train")
@@ -84,7 +88,7 @@ def feeds(n: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(5)
     return {
         "value": rng.normal(size=n),
-        "big": rng.normal(size=n) * 1e6,
+        "big": rng.normal(size=n) * 3e7,
         "flat": np.full(n, 3.0),
         "gone": np.full(n, np.nan),
         "label": np.array(rng.choice(["red", "green", "", "unheard of"], n), dtype=object),
@@ -94,7 +98,7 @@ def feeds(n: int) -> dict[str, np.ndarray]:
 def test_the_file_agrees_with_torch_on_the_holdout_and_on_hostile_rows(exported):
     home, _ = exported
     result = ExportResult.model_validate_json((home / "export" / "result.json").read_bytes())
-    assert result.parity < 5e-5  # of weights three times as large as they would be
+    assert result.parity < 1e-4  # of weights three times as large as they would be
     assert result.rows >= 200
     assert result.size_bytes == (home / "export" / "model.onnx").stat().st_size
 
@@ -141,7 +145,7 @@ def test_the_onnx_answers_are_those_of_torch_in_the_unit_of_the_label(exported):
         assert list(answers[0]) == [encoder.classes[i] for i in outputs.argmax(axis=1)]
         assert len(set(answers[0])) == 2
     else:
-        np.testing.assert_allclose(answers[0], outputs[:, 0] * encoder.target_scale + encoder.target_mean, rtol=1e-4)
+        np.testing.assert_allclose(answers[0], outputs[:, 0] * encoder.target_scale + encoder.target_mean, atol=5e-3)
         assert answers[0].std() > 1.0
 
 

@@ -469,6 +469,28 @@ def test_every_strategy_learns_and_the_next_run_goes_on_from_it(strategy: str, s
     assert "measured anew" not in again.reason and "carries no path" not in again.reason
 
 
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("strategy", ["frontier", "ewc", "online-ewc", "kfac", "si", "mas", "lwf", "a-gem"])
+def test_every_strategy_goes_on_where_the_next_data_make_the_network_grow(strategy: str, story, tmp_path: Path):
+    kind, _, champion, inputs = story
+    rules = policy(kind, strategy=strategy, epochs=4)
+    train(tmp_path / "a", rules, inputs, champion)
+
+    def strange(columns: dict[str, list[object]]) -> None:
+        n = len(columns["flat"])
+        columns["flat"] = [float(i % 9) for i in range(n)]
+        columns["big"] = [(-1.0) ** i * 1e8 * (1.0 + i / n) for i in range(n)]
+        columns["colour"][: n // 4] = ["violet"] * (n // 4)
+
+    parts = {"train": 3, "validation": 4, "replay": 1, "replay_validation": 2}
+    tables = {name: world(kind, 400, seed, edit=None if "replay" in name else strange) for name, seed in parts.items()}
+    train(tmp_path / "b", rules, collect(tmp_path / "grown", **tables), tmp_path / "a")
+    before, after = (FAMILY.load(tmp_path / name) for name in "ab")
+    flat, big = (after.numbers[list(FEATURES).index(name)] for name in ("flat", "big"))
+    assert flat.later == 2 and big.later >= 2 and before.width < after.width
+    assert all(torch.isfinite(value).all() for value in load_tensors(tmp_path / "b" / MODEL).values())
+
+
 def test_a_training_killed_at_any_step_goes_on_to_the_same_bits(story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kind, _, champion, inputs = story
     rules = policy(kind, strategy="replay", epochs=4)

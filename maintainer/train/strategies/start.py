@@ -25,7 +25,7 @@ from maintainer.train.memory import Kind, Memory
 from maintainer.train.objective import DELTA, Criterion, Rows
 from maintainer.train.penalty import Penalty, Quadratic
 from maintainer.train.recipe import Judged, Lesson, Pace, Trained, train
-from maintainer.train.remember import remember
+from maintainer.train.remember import ANCHOR, remember
 from maintainer.train.situation import Champion, Outcome, Situation
 from maintainer.train.sweep import sweep
 
@@ -97,7 +97,10 @@ def _grown(champion: Champion, grow: Callable[[Weights], Weights]) -> Memory:
     memory = champion.memory
     if memory.kind == "kfac":
         return Memory(memory.kind, kfac.grown(memory.tensors, champion.weights, grow))
-    return Memory(memory.kind, grow(memory.tensors))
+    plain = {name: value for name, value in memory.tensors.items() if not name.endswith(ANCHOR)}
+    anchors = {n.removesuffix(ANCHOR): value for n, value in memory.tensors.items() if n.endswith(ANCHOR)}
+    moved = {name + ANCHOR: value for name, value in grow(anchors).items()} if anchors else {}
+    return Memory(memory.kind, grow(plain) | moved)
 
 
 def criterion_of(situation: Situation, encoder: Any) -> Criterion:

@@ -63,6 +63,25 @@ def test_numbers_far_outside_get_ramps_of_their_own_and_former_ones_are_coded_as
     assert grow(after, samples((rng.normal(size=400) + 20).tolist(), ["red"] * 400), ("a", "b")) == after
 
 
+def test_ramps_that_come_later_are_zero_for_all_that_came_before():
+    rng = np.random.default_rng(0)
+    before = fitted(rng.normal(size=400).tolist(), ["red"] * 400)
+    both_sides = samples((rng.choice([-20.0, 20.0], 400) + rng.normal(size=400)).tolist(), ["red"] * 400)
+    after = grow(before, both_sides, ("a", "b"))
+    assert after.numbers[0].ramps == 72 and after.numbers[0].later == 2
+    old = samples(np.quantile(rng.normal(size=400), [0.01, 0.5, 0.99]).tolist(), ["red"] * 3)
+    assert not encode(after, old).numbers[:, 26:].any()
+    new = encode(after, samples([-30.0, 30.0], ["red"] * 2)).numbers[:, 26:]
+    assert new.sum(axis=1) / HEIGHT == pytest.approx([-24, 24])
+
+
+def test_a_constant_that_moves_gets_ramps_that_are_zero_where_it_was():
+    before = fitted([3.0] * 50, ["red"] * 50)
+    after = grow(before, samples([3.0 + i / 10 for i in range(50)], ["red"] * 50), before.classes)
+    assert after.numbers[0].later == 1
+    assert not encode(after, samples([3.0], ["red"])).numbers[:, 2:].any()
+
+
 @pytest.mark.parametrize("x", [[3.0] * 50, [np.nan] * 50, [0.0] * 50, [7e300] * 50, [0.1] * 50])
 def test_a_column_without_spread_is_coded_as_zero(x: list[float]):
     encoder = fitted(x, ["red"] * 50)
