@@ -70,8 +70,9 @@ def test_a_grown_transformer_answers_as_before(first: Outcome):
     grown = FAMILY.grow(first.encoder, more, (*CLASSES, "maybe"))
     weights = FAMILY.grow_weights(first.encoder, grown, first.weights, fill=True)
     assert grown.numbers[0].ramps > first.encoder.numbers[0].ramps
-    with torch.no_grad():
-        before = FAMILY.build(first.encoder, first.weights).eval()(FAMILY.inputs(first.encoder, samples(50, 11)))
-        after = FAMILY.build(grown, weights).eval()(FAMILY.inputs(grown, samples(50, 11)))
-    torch.testing.assert_close(after[:, :2], before, rtol=1e-4, atol=1e-5)
-    assert not after[:, 2].any()
+    for asked in (samples(50, 11), more):
+        with torch.no_grad():
+            before = FAMILY.build(first.encoder, first.weights).eval()(FAMILY.inputs(first.encoder, asked))
+            after = FAMILY.build(grown, weights).eval()(FAMILY.inputs(grown, asked))
+        torch.testing.assert_close(after[:, :2], before, rtol=1e-4, atol=1e-5)
+        assert not after[:, 2].any()

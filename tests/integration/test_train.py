@@ -6,10 +6,12 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -547,18 +549,23 @@ def test_a_grown_champion_answers_as_before(tmp_path: Path):
         columns["gone"] = [float(i % 5) for i in range(len(columns["gone"]))]
         columns["colour"][:100] = ["violet"] * 100
 
-    new = collect(tmp_path / "in", train=world(CLASSIFICATION, 400, 5, edit=move)) / "train.parquet"
+    far = world(CLASSIFICATION, 400, 5, edit=move)
+    far = far.set_column(far.column_names.index("x"), "x", pc.add(far["x"], 50.0))
+    new = collect(tmp_path / "in", train=far) / "train.parquet"
     samples = read_samples(new, policy(CLASSIFICATION).task)
     former = read_samples(tmp_path / "first" / "train.parquet", policy(CLASSIFICATION).task)
     before = FAMILY.load(champion)
     after = FAMILY.grow(before, samples, before.classes)
     assert "violet" in after.categories[0].vocabulary
     assert [code.constant for code in after.numbers] == [False] * 4
+    assert after.numbers[0].later == 1
     weights = load_tensors(champion / MODEL)
     grown = FAMILY.grow_weights(before, after, weights, fill=True)
     modules = [FAMILY.build(before, weights), FAMILY.build(after, grown)]
-    answers: list[torch.Tensor] = []
-    for encoder, module in zip((before, after), modules, strict=True):
-        with torch.no_grad():
-            answers.append(module.eval()(FAMILY.inputs(encoder, former)))
-    torch.testing.assert_close(*answers, rtol=1e-5, atol=1e-5)
+    known = former.take(np.arange(50)), replace(former, numbers=former.numbers | {"x": former.numbers["x"] + 50})
+    for asked in known:
+        answers: list[torch.Tensor] = []
+        for encoder, module in zip((before, after), modules, strict=True):
+            with torch.no_grad():
+                answers.append(module.eval()(FAMILY.inputs(encoder, asked)))
+        torch.testing.assert_close(*answers, rtol=1e-5, atol=1e-5)
