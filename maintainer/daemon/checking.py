@@ -28,7 +28,7 @@ from maintainer.report.check import CheckView, render_check
 from maintainer.report.files import write
 from maintainer.store.control import CheckRecord, RunRecord
 from maintainer.store.database import Connection
-from maintainer.store.profile import Sampled, edges, profile, sampled
+from maintainer.store.profile import Sampled, edges, profile
 from maintainer.store.windows import Reader
 
 log = logging.getLogger(__name__)
@@ -118,11 +118,11 @@ def gather(subject: Subject) -> Evidence:
         at=subject.now,
         reference=subject.reference,
         current=subject.current,
-        reference_rows=reader.counts(subject.reference).samples,
-        current_rows=reader.counts(subject.current).samples,
+        reference_rows=reader.samples(subject.reference),
+        current_rows=reader.samples(subject.current),
         facts=_counted(subject),
     )
-    if reader.counts(subject.unlearned).samples >= _least_labels(policy):
+    if reader.samples(subject.unlearned) >= _least_labels(policy):
         _fill_answers(subject, subject.unlearned)
     reply = None
     if seen.current_rows >= policy.checks.window.min_samples:
@@ -175,9 +175,8 @@ def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
 
 
 def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:
-    """Draw a window: whole, or above max_samples a uniform sample, so that a check costs the same as data grow."""
-    relation = subject.reader.relation(window, subject.champion.version)
-    return sampled(db, relation, [], subject.policy.checks.window.max_samples)
+    most = subject.policy.checks.window.max_samples
+    return subject.reader.drawn(db, window, subject.champion.version, most)
 
 
 def _reference_profile(subject: Subject) -> Profiled:

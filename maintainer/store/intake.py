@@ -12,6 +12,7 @@ from maintainer.store.quarantine import digest_of, quarantine_rejects, quarantin
 from maintainer.store.reading import RawFile, fault_of_file, raw_file
 from maintainer.store.staging import LabelColumns, feature_list, json_text, labels_query, samples_query
 from maintainer.store.tables import newest_labels, table
+from maintainer.store.thin import THINNED, below, thin_table
 
 __all__ = ["Batch", "Ingested", "arrivals", "ingest_labels", "ingest_samples"]
 
@@ -158,14 +159,17 @@ def _keep_met(db: Connection, schema: Schema) -> None:
 def _insert_samples(db: Connection, batch: Batch) -> int:
     features = feature_list(batch.schema)
     version = f"case when _prediction is not null then {literal(batch.champion)} end" if batch.champion else "null"
-    row = db.execute(
-        f"insert into {table(batch.schema.model, 'sample')} "
-        f"(_key, _id, _time, _arrived, _version, _prediction, {features}) "
-        f"select _key, _id, _time, ?, {version}, _prediction, {features} from staged "
-        "where _problem is null and _row not in (select _row from double where again) order by _time",
-        [utc(batch.now)],
-    ).fetchone()
-    return int(row[0]) if row else 0
+    inserted = [
+        db.execute(
+            f"insert into {table(batch.schema.model, thin_table(every))} "
+            f"(_key, _id, _time, _arrived, _version, _prediction, {features}) "
+            f"select _key, _id, _time, ?, {version}, _prediction, {features} from staged where {below(1 / every)} "
+            "and _problem is null and _row not in (select _row from double where again) order by _time",
+            [utc(batch.now)],
+        ).fetchone()
+        for every in (1, *THINNED)
+    ]
+    return int(inserted[0][0]) if inserted[0] else 0
 
 
 def _insert_labels(db: Connection, batch: Batch, relation: str) -> tuple[int, int]:

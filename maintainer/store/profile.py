@@ -59,18 +59,14 @@ def edges(
     return {name: () if _few(values) else _cut(values, points) for name, values in drawn.items()}
 
 
-def sampled(connection: duckdb.DuckDBPyConnection, relation_sql: str, parameters: Parameters, at_most: int) -> Sampled:
-    """Return a relation of at most `at_most` rows, held in memory by this connection until the next call.
+def sampled(connection: duckdb.DuckDBPyConnection, relation_sql: str, rows: int, at_most: int) -> Sampled:
+    """Return at most `at_most` rows of a relation that may hold a few more, drawn from a window of `rows`.
 
-    The relation's column `_key` is a uniform 64-bit hash, so the rows below a threshold are a uniform sample, and the
-    same rows again in the next check.
+    They are held in memory by this connection until the next call.
     """
-    given = list(parameters)
+    query = f"select * from ({relation_sql}) limit {at_most}"
     try:
-        rows = int(connection.execute(f"select count(*) from ({relation_sql})", given).fetchall()[0][0])
-        share = 1.0 if rows <= at_most else (at_most - 3.0 * at_most**0.5) / rows  # 3 deviations below the limit
-        where = "" if share >= 1.0 else f"where _key < {int(share * 2**64)}::ubigint limit {at_most}"
-        connection.execute(f"create or replace temp table profiled as select * from ({relation_sql}) {where}", given)
+        connection.execute(f"create or replace temp table profiled as {query}")
         kept = int(connection.execute("select count(*) from profiled").fetchall()[0][0])
     except duckdb.Error as error:
         raise StoreError(f"the window cannot be sampled: {error}") from error

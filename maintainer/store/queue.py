@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from maintainer.domain.sample import Window
-from maintainer.store.batch import utc
 from maintainer.store.database import Database, literal, parquet, quoted
+from maintainer.store.spans import inside, sql_time
 from maintainer.store.tables import SQL_TYPES, newest_labels, table
 from maintainer.store.windows import Reader
 
@@ -20,12 +20,12 @@ def unlabelled(reader: Reader, window: Window, without: Iterable[int], at_most: 
     """
     schema = reader.schema
     features = "".join(f", s.{quoted(c.name)}" for c in schema.features)
-    known = newest_labels(schema.model, f"_arrived <= {_time(reader.now)}")
+    known = newest_labels(schema.model, f"_arrived <= {sql_time(reader.now)}")
     left = ", ".join(str(int(key)) for key in without)
     query = (
         f"select s._key, s._id, s._time{features}, cast(null as {SQL_TYPES[schema.answer_kind]}) as _label "
-        f"from {table(schema.model, 'sample')} s where s._time >= {_time(window.start)} and "
-        f"s._time < {_time(window.end)} and s._key not in (select _key from ({known})) "
+        f"from {table(schema.model, 'sample')} s where {inside(window)} "
+        f"and s._key not in (select _key from ({known})) "
         f"and s._key not in (select unnest([{left}]::ubigint[])) order by s._key limit {at_most}"
     )
     with reader.database.reading() as db:
@@ -42,7 +42,3 @@ def chosen(database: Database, samples: Path, worth: Path, at_most: int) -> list
         )
         names = [str(column[0]) for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-def _time(moment: Any) -> str:
-    return f"{literal(utc(moment).isoformat(sep=' '))}::timestamp"

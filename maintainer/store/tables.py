@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from maintainer.domain.sample import Column, ColumnKind, Schema, folded
 from maintainer.errors import RefusedError
-from maintainer.store.database import Database, quoted
+from maintainer.store.database import Connection, Database, quoted
+from maintainer.store.thin import THINNED, below, thin_table
 
 SQL_TYPES = {ColumnKind.NUMBER: "double", ColumnKind.CATEGORY: "varchar", ColumnKind.TEXT: "varchar"}
 
@@ -44,11 +45,27 @@ def adopt(database: Database, schema: Schema) -> list[str]:
         return [f"tables of {schema.model} made with {len(schema.features)} features"]
     _same_types(schema, kept)
     added = [column for column in schema.features if folded(column.name) not in kept]
-    for column in added:
-        with database.writing() as db:
-            name = quoted(column.name)
-            db.execute(f"alter table {table(schema.model, 'sample')} add column {name} {SQL_TYPES[column.kind]}")
+    with database.writing() as db:
+        for every in (1, *THINNED):
+            for column in added if every == 1 or _exists(db, schema.model, thin_table(every)) else ():
+                to = table(schema.model, thin_table(every))
+                db.execute(f"alter table {to} add column {quoted(column.name)} {SQL_TYPES[column.kind]}")
+        _thin(db, schema.model)
     return [f"column {column.name} added to the samples of {schema.model}" for column in added]
+
+
+def _exists(db: Connection, model: str, name: str) -> bool:
+    query = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
+    row = db.execute(query, [schema_name(model), name]).fetchone()
+    return row is not None and row[0] > 0
+
+
+def _thin(db: Connection, model: str) -> None:
+    """Make the thin tables that are not there yet."""
+    for every in THINNED:
+        if not _exists(db, model, thin_table(every)):
+            query = f"select * from {table(model, 'sample')} where {below(1 / every)}"
+            db.execute(f"create table {table(model, thin_table(every))} as {query}")
 
 
 def _same_types(schema: Schema, kept: dict[str, str]) -> None:
@@ -71,6 +88,7 @@ def _create(database: Database, schema: Schema) -> None:
             f"create table {table(schema.model, 'sample')} (_key ubigint, _id varchar, _time timestamp,"
             f" _arrived timestamp, _version varchar, _prediction {answer}{features})"
         )
+        _thin(db, schema.model)
         db.execute(
             f"create table {table(schema.model, 'label')} (_key ubigint, _id varchar, value {answer},"
             " _time timestamp, _arrived timestamp)"

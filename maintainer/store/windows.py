@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maintainer.domain.sample import GOLDEN, Column, ColumnKind, Part, Schema, Split, Window, lengths_of
+from maintainer.domain.sample import Part, Schema, Split, Window
 from maintainer.store.batch import utc
-from maintainer.store.database import Database, literal, parquet, quoted
+from maintainer.store.database import Connection, Database, literal, parquet, quoted
 from maintainer.store.draws import Draw, Uniform, drawn
+from maintainer.store.profile import Sampled, sampled
+from maintainer.store.spans import compared_sql, floor_division, inside, part_sql, sql_time
 from maintainer.store.tables import SQL_TYPES, newest_labels, table
+from maintainer.store.thin import below, share_for, thinnest
+
+ENOUGH = 160_000  # samples in which labels are counted; of a share p the error is at most 0.4 % in 99 of 100 cases
+FEW = 1000  # labels; below it all are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,6 @@ class Answered:
 
     labels: NDArray[np.generic]  # (n,) object strings or float64
     answers: NDArray[np.generic]  # (n,) the same kind
-    matched: int  # n before sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,42 @@ class Reader:
     now: datetime
     split: Split | None = None
 
-    def counts(self, window: Window) -> Counts:
-        """Return how many samples, labels and quarantined rows a window has; rows without time count by arrival."""
-        sample, labels = table(self.schema.model, "sample"), self._labels()
+    def samples(self, window: Window) -> int:
+        """Return how many samples a window has."""
+        query = f"select count(*) from {table(self.schema.model, 'sample')} s where {inside(window)}"
         with self.database.reading() as db:
-            row = db.execute(
-                f"select count(*), count(l.value), median(epoch(l.labelled) - epoch(s._time)) from {sample} s "
-                f"left join {labels} l on l._key = s._key where s._time >= ? and s._time < ?",
-                [utc(window.start), utc(window.end)],
-            ).fetchone()
+            row = db.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def counts(self, window: Window) -> Counts:
+        """Return how many samples, labels and quarantined rows a window has; rows without time count by arrival.
+
+        Labels of more than ENOUGH samples are counted in a uniform sample of that size, unless few have one.
+        """
+        samples = self.samples(window)
+        share = share_for(samples, ENOUGH)
+        found, labelled, delay = self._labelled(window, share)
+        if share < 1.0 and labelled < FEW:
+            found, labelled, delay = self._labelled(window, 1.0)
+        labelled = round(samples * labelled / found) if found else 0
+        with self.database.reading() as db:
             bad = db.execute(
                 "select count(*) from quarantine where model = ? and kind = 'sample' and arrived >= ? and arrived < ?",
                 [self.schema.model, utc(window.start), utc(window.end)],
             ).fetchone()
-        samples, labelled, delay = row or (0, 0, None)
-        return Counts(int(samples), int(labelled), int(bad[0]) if bad else 0, None if delay is None else float(delay))
+        return Counts(samples, labelled, int(bad[0]) if bad else 0, delay)
+
+    def _labelled(self, window: Window, share: float) -> tuple[int, int, float | None]:
+        """Return how many samples have a key in the share, and of their labels the number and the median delay (s)."""
+        query = (
+            "select count(*), count(l.value), median(epoch(l.labelled) - epoch(s._time)) "
+            f"from {self._thin(share)} s left join {self._labels(share)} l on l._key = s._key "
+            f"where {inside(window)} and {below(share, 's._key')}"
+        )
+        with self.database.reading() as db:
+            row = db.execute(query).fetchone()
+        found, labelled, delay = row or (0, 0, None)
+        return int(found), int(labelled), None if delay is None else float(delay)
 
     def labels_known(self) -> int:
         """Return how many labels have ever been appended; grows with each, corrections included."""
@@ -106,7 +131,7 @@ class Reader:
     def occupied_blocks(self, seconds: float) -> int:
         """Return how many time blocks of this length hold labelled samples."""
         return self._one_int(
-            f"select count(distinct {_floor_division('epoch_us(s._time)', int(seconds * 1e6))}) from "
+            f"select count(distinct {floor_division('epoch_us(s._time)', int(seconds * 1e6))}) from "
             f"{table(self.schema.model, 'sample')} s join {self._labels()} l on l._key = s._key where l.labelled <= ?"
         )
 
@@ -125,11 +150,11 @@ class Reader:
         sample, labels = table(self.schema.model, "sample"), self._labels()
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         window, since = selection.window, selection.whole_from
-        whole = "" if since is None else f" or s._time >= {_sql_time(since)}"
+        whole = "" if since is None else f" or s._time >= {sql_time(since)}"
         found = (
             f"select s._key, s._time, l.value from {sample} s join {labels} l on l._key = s._key "
-            f"where s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
-            f"and ({self._part_sql(selection.parts)}{whole})"
+            f"where {inside(window)} "
+            f"and ({part_sql(self.split, selection.parts)}{whole})"
         )
         query = (
             f"select s._key, s._id, s._time{features}, l.value as _label from {sample} s "
@@ -143,7 +168,7 @@ class Reader:
         query = (
             f"select s._key, s._id, s._time{features}, null::{SQL_TYPES[self.schema.answer_kind]} as _label "
             f"from {table(self.schema.model, 'sample')} s anti join {self._labels()} l on l._key = s._key "
-            f"where s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
+            f"where {inside(window)} "
             f"order by s._time desc, s._key limit {at_most}"
         )
         return self._written(f"select * from ({query}) order by _time, _key", path)
@@ -160,14 +185,24 @@ class Reader:
             row = db.execute(query, [utc(moment)]).fetchone()
         return int(row[0]) if row else 0
 
-    def relation(self, window: Window, version: str) -> str:
-        """Return SQL for a window: `_key`, the compared columns and the answers of `version`, under their names."""
+    def relation(self, window: Window, version: str, share: float = 1.0) -> str:
+        """Return SQL for a share of a window: `_key`, the compared columns and the answers of `version`, by name."""
         features = "".join(f", {compared_sql(c)}" for c in self.schema.features)
         return (
             f"select s._key{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
-            f"from {self._answered_from(version)} where s._time >= {_sql_time(window.start)} "
-            f"and s._time < {_sql_time(window.end)}"
+            f"from {self._answered_from(version, share)} where {inside(window)} and {below(share, 's._key')}"
         )
+
+    def drawn(self, db: Connection, window: Window, version: str, at_most: int) -> Sampled:
+        """Draw a window's `relation`: whole, or above `at_most` rows a uniform sample, at a cost that does not grow.
+
+        The connection holds it in memory until the next call.
+        """
+        rows = self.samples(window)
+        share = (
+            1.0 if rows <= at_most else share_for(rows, at_most - 3.0 * at_most**0.5)
+        )  # 3 deviations below the limit
+        return sampled(db, self.relation(window, version, share), rows, at_most)
 
     def sample(self, window: Window, version: str, at_most: int, path: Path) -> int:
         """Write a uniform sample of a window's features and answers as Parquet; return the rows."""
@@ -181,19 +216,20 @@ class Reader:
     def unanswered(self, window: Window, version: str, at_most: int, path: Path) -> int:
         """Write samples without an answer by `version`, a uniform sample of the window, as Parquet; return the rows.
 
-        At most `at_most` samples of the window have an answer afterwards, counting those that have one now.
+        About `at_most` samples of the window have an answer afterwards, counting those that have one now, and no more.
         """
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
-        span = f"s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)}"
-        with self.database.reading() as db:
-            row = db.execute(
-                f"copy (select s._key{features} from (select *, row_number() over (order by _key) as _rank from "
-                f"{table(self.schema.model, 'sample')} s where {span}) s left join "
-                f"{table(self.schema.model, 'prediction')} p on p._key = s._key and p.version = {literal(version)} "
-                f"where s._rank <= {at_most} and {self._answer_sql(version)} is null order by s._key) "
-                f"to {literal(str(path))} (format parquet)"
-            ).fetchone()
-        return int(row[0]) if row else 0
+        share = share_for(
+            self.samples(window), at_most + 4.0 * at_most**0.5
+        )  # 4 deviations: all of them, nearly always
+        first = f"select _key from {self._thin(share)} s where {inside(window)} and {below(share)} order by _key"
+        missing = (
+            f"select s._key from {self._answered_from(version, share)} where s._key in ({first} limit {at_most}) "
+            f"and {inside(window)} and {self._answer_sql(version)} is null"
+        )
+        wanted = f"{inside(window)} and s._key in ({missing})"
+        query = f"select s._key{features} from {self._thin(share)} s where {wanted} order by s._key"
+        return self._written(query, path)
 
     def add_answers(self, version: str, path: Path) -> None:
         """Append answers from a Parquet file of `_key` and `value`."""
@@ -204,29 +240,39 @@ class Reader:
             )
 
     def answered(self, window: Window, version: str, at_most: int) -> Answered:
-        """Return what `version` answered and the labels, on at most `at_most` samples of a window."""
+        """Return what `version` answered and the labels, on at most `at_most` samples of a window.
+
+        They are looked for in a uniform sample eight times as large, and in the whole window where that has but few.
+        """
+        share = share_for(self.samples(window), 8 * at_most)
+        found = self._answered(window, version, at_most, share)
+        if share < 1.0 and found.labels.size < min(FEW, at_most):
+            found = self._answered(window, version, at_most, 1.0)
+        return found
+
+    def _answered(self, window: Window, version: str, at_most: int, share: float) -> Answered:
         query = (
-            f"select s._time as moment, s._key as key, l.value as label, {self._answer_sql(version)} as answer from "
-            f"{self._answered_from(version)} join {self._labels()} l on l._key = s._key where "
-            f"s._time >= {_sql_time(window.start)} and s._time < {_sql_time(window.end)} "
-            f"and {self._answer_sql(version)} is not null"
+            f"select s._time as moment, l.value as label, {self._answer_sql(version)} as answer from "
+            f"{self._answered_from(version, share)} join {self._labels(share)} l on l._key = s._key where "
+            f"{inside(window)} and {below(share, 's._key')} and {self._answer_sql(version)} is not null "
+            f"order by s._key limit {at_most}"
         )
         with self.database.reading() as db:
-            matched = db.execute(f"select count(*) from ({query})").fetchone()
-            found = db.execute(
-                f"select label, answer from (select * from ({query}) order by key limit {at_most}) order by moment"
-            ).fetchnumpy()
-        labels, answers = (_plain(found[name]) for name in ("label", "answer"))
-        return Answered(labels, answers, int(matched[0]) if matched else 0)
+            found = db.execute(f"select label, answer from ({query}) order by moment").fetchnumpy()
+        return Answered(*(_plain(found[name]) for name in ("label", "answer")))
 
-    def _labels(self) -> str:
+    def _thin(self, share: float) -> str:
+        """Return the smallest table that has the samples whose keys are in the share."""
+        return table(self.schema.model, thinnest(share))
+
+    def _labels(self, share: float = 1.0) -> str:
         """Return SQL for the newest label of each sample among those that had arrived by now."""
-        newest = newest_labels(self.schema.model, f"_arrived <= {_sql_time(self.now)}")
+        newest = newest_labels(self.schema.model, f"_arrived <= {sql_time(self.now)} and {below(share)}")
         return f"(select _key, value, _time as labelled from ({newest}))"
 
-    def _answered_from(self, version: str) -> str:
+    def _answered_from(self, version: str, share: float) -> str:
         return (
-            f"{table(self.schema.model, 'sample')} s left join {table(self.schema.model, 'prediction')} p "
+            f"{self._thin(share)} s left join {table(self.schema.model, 'prediction')} p "
             f"on p._key = s._key and p.version = {literal(version)}"
         )
 
@@ -234,54 +280,10 @@ class Reader:
     def _answer_sql(version: str) -> str:
         return f"coalesce(case when s._version = {literal(version)} then s._prediction end, p.value)"
 
-    def _part_sql(self, parts: Sequence[Part]) -> str:
-        if set(parts) == set(Part) or self.split is None:
-            return "true"
-        split, hashed = self.split, "s._key"
-        if split.group is not None:
-            hashed = f"coalesce(md5_number_lower(nullif(s.{quoted(split.group)}, '')), s._key)"
-        place = f"({hashed} / 18446744073709551616.0)"
-        if split.block is not None:
-            micros = int(split.block.total_seconds() * 1e6)
-            block = _floor_division("epoch_us(s._time)", micros)
-            product = f"({block} * {_exact(GOLDEN)})"
-            place = f"({product} - floor({product}))"
-        edges = {
-            Part.HOLDOUT: (0.0, split.holdout),
-            Part.VALIDATION: (split.holdout, split.holdout + split.validation),
-            Part.TRAIN: (split.holdout + split.validation, 2.0),  # a hash next to 2^64 has the place 1.0
-        }
-        ranges = [f"({place} >= {_exact(edges[p][0])} and {place} < {_exact(edges[p][1])})" for p in parts]
-        return f"({' or '.join(ranges)})"
-
     def _one_int(self, query: str) -> int:
         with self.database.reading() as db:
             row = db.execute(query, [utc(self.now)]).fetchone()
         return int(row[0]) if row else 0
-
-
-def compared_sql(column: Column) -> str:
-    """Return SQL for a feature of the sample `s` as it is compared over time: of a text its lengths."""
-    value = f"s.{quoted(column.name)}"
-    if column.kind is not ColumnKind.TEXT:
-        return value
-    characters, words = (quoted(name) for name in lengths_of(column.name))
-    counted = f"len(regexp_extract_all({value}, '\\S+'))"
-    return f"length({value})::double as {characters}, {counted}::double as {words}"
-
-
-def _sql_time(moment: datetime) -> str:
-    return f"{literal(utc(moment).isoformat(sep=' '))}::timestamp"
-
-
-def _floor_division(value: str, by: int) -> str:
-    """Return SQL for a division rounded down, as Python does; DuckDB's `//` rounds towards zero before 1970."""
-    return f"(({value} - (({value} % {by}) + {by}) % {by}) // {by})"
-
-
-def _exact(number: float) -> str:
-    """Return SQL for a double; a bare literal would be a decimal, rounded a second time."""
-    return f"{literal(repr(number))}::double"
 
 
 def _plain(values: Any) -> NDArray[np.generic]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from maintainer.domain.profile import BUCKETS, LISTED, ColumnCounts
 from maintainer.domain.sample import Column, ColumnKind
 from maintainer.errors import StoreError
-from maintainer.store.profile import edges, profile, sampled
+from maintainer.store.profile import edges, profile
 
 AWKWARD = ("two words", 'a "quoted" one', "ünïcødé 温度", "select", "a.b;--")
 
@@ -202,21 +202,3 @@ def test_a_relation_that_cannot_be_read_is_a_store_error(db):
         profile(db, "select * from nowhere", [], [number("x")], {})
     with pytest.raises(StoreError, match="nowhere"):
         edges(db, "select * from nowhere", [], [number("x")])
-
-
-def test_a_sample_is_uniform_repeatable_and_never_too_large(db):
-    db.execute("create table t as select hash(i) as _key, i::double as x from range(200000) r(i)")
-    query = "select * from t where x >= ?"
-    found = sampled(db, query, [1000], 5000)
-    values = db.sql(found.relation_sql + " order by x").fetchnumpy()["x"]
-    assert (found.rows, found.kept) == (199_000, values.size)
-    assert 4000 < values.size <= 5000
-    assert np.abs(np.arange(values.size) / values.size - (values - 1000) / 199_000).max() < 0.03
-    again = sampled(db, query, [1000], 5000)
-    assert (values == db.sql(again.relation_sql + " order by x").fetchnumpy()["x"]).all()
-
-
-def test_a_window_that_fits_is_kept_whole(db):
-    found = sampled(db, put(db, x=np.arange(50.0)), [], 5000)
-    assert (found.rows, found.kept) == (50, 50)
-    assert profile(db, found.relation_sql, [], [number("x")], {})["x"].rows == 50

@@ -192,8 +192,8 @@ def test_features_may_have_the_names_of_our_own_columns(tmp_path: Path) -> None:
     done = ingest_samples(database, Batch(schema, path, "jsonl", path.name, NOW, champion="v1"))
     assert (done.stored, done.labels) == (1, 1)
     answered = Reader(database, schema, NOW).answered(WHOLE, "v1", 10)
-    assert (answered.labels.tolist(), answered.answers.tolist(), answered.matched) == (["up"], ["down"], 1)
-    assert Reader(database, schema, NOW).answered(WHOLE, "v2", 10).matched == 0
+    assert (answered.labels.tolist(), answered.answers.tolist()) == (["up"], ["down"])
+    assert Reader(database, schema, NOW).answered(WHOLE, "v2", 10).labels.size == 0
     database.close()
 
 
@@ -208,5 +208,5 @@ def test_answers_are_asked_for_once_and_found_again(
     reader.add_answers("v1", tmp_path / "got.parquet")
     assert reader.unanswered(WHOLE, "v1", 12, path) == 0
     assert reader.unanswered(WHOLE, "v1", 15, path) == 3
-    assert reader.answered(WHOLE, "v1", 100).matched == 12
+    assert reader.answered(WHOLE, "v1", 100).labels.size == 12
     assert set(reader.answered(WHOLE, "v1", 5).answers.tolist()) == {"down"}
