@@ -4,12 +4,13 @@ Three peers: `preset` is DataDriftPreset, what a user of Evidently would take; `
 column, without the preset's table; `tests` calls Evidently's statistical tests alone, without a report.
 
 Each side runs in processes of its own, with its imports done and one small call made before the clock starts (our
-worker is warm in production; the peers are given the same). Ours reads a DuckDB file, the peers pandas frames that are
-already in memory, so reading is charged to us alone. Wall and processor time are the least of equally many calls on
-each side; ours are those of two processes, added. Memory is the peak resident size: ours is a process with DuckDB (held
-to `settings.store_memory_mb`, as in the daemon; the daemon's web server is in benchmarks.service) plus the worker, a
-peer's is its one process. `cold` profiles both windows, `cached` only the current one (the daemon keeps the profile of
-a champion's reference); `sampled` is what a policy's default max_samples of 20,000 makes of it, `whole` reads all rows.
+worker is warm in production; the peers are given the same). Ours reads its own store, a DuckDB file, the peers pandas
+frames that are already in memory, so reading is charged to us alone. Wall and processor time are the least of equally
+many calls on each side; ours are those of two processes, added. Memory is the peak resident size: ours is a process
+with DuckDB (held to `settings.store_memory_mb`, as in the daemon; the daemon's web server is in benchmarks.service)
+plus the worker, a peer's is its one process. `cold` profiles both windows, `cached` only the current one (the daemon
+keeps the profile of a champion's reference); `sampled` is what a policy's default max_samples of 20,000 makes of it,
+`whole` reads all rows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 import duckdb
 
 from benchmarks.harness import Arguments, Outcome, arguments, child, peak_mb, show, timed
-from maintainer.domain.sample import Column, ColumnKind
+from maintainer.domain.sample import Column, ColumnKind, Schema, TaskKind, Window
 
 MODULE = "benchmarks.monitor"
 SIZES = (10_000, 100_000, 1_000_000)
@@ -46,25 +48,44 @@ PEERS = {
     "tests": "Evidently tests alone",
 }
 Frames = Sequence[Any]  # pandas: reference, current
+MODEL = "bench"
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOWS = {
+    "reference": Window(NEW_YEAR, NEW_YEAR + timedelta(days=1)),
+    "current": Window(NEW_YEAR + timedelta(days=7), NEW_YEAR + timedelta(days=8)),
+}
 COLUMNS = (
     *(Column(f"n{i}", ColumnKind.NUMBER) for i in range(NUMBERS)),
     *(Column(f"c{i}", ColumnKind.CATEGORY) for i in range(CATEGORIES)),
 )
+SCHEMA = Schema(MODEL, TaskKind.REGRESSION, COLUMNS, "label", (), "id", "at")
 
 
 def generate(path: Path, rows: int) -> None:
-    """Write a DuckDB file with a reference and a current window: normals, long tails, zeros, whole numbers, words."""
+    """Fill a store with a reference and a current window: normals, long tails, zeros, whole numbers, words."""
+    from maintainer.store.database import Database
+    from maintainer.store.tables import adopt, table
+    from maintainer.store.thin import THINNED, below, thin_table
+
     uniform = "(hash(i, {seed}) / 18446744073709551616.0)"
-    with duckdb.connect(str(path)) as db:
-        for window, shift in (("reference", 0.0), ("current", 0.15)):
-            picked: list[str] = []
-            for i in range(NUMBERS + CATEGORIES):
-                u, v = (uniform.format(seed=repr(f"{window}{i}{side}")) for side in "uv")
-                normal = f"(sqrt(-2 * ln({u} + 1e-12)) * cos(2 * pi() * {v}) + {shift * (i % 3)})"
-                shapes = (normal, f"exp({normal})", f"greatest({normal}, 0)", f"round(20 * {normal})")
-                word = f"'v' || floor(pow({u}, {2 + shift}) * {10 ** (1 + i % 3)})::int"
-                picked.append(f"{word} as c{i - NUMBERS}" if i >= NUMBERS else f"{shapes[i % 4]} as n{i}")
-            db.execute(f"create table {window} as select hash(i) as _key, {', '.join(picked)} from range({rows}) t(i)")
+    database = Database(path, 2048, 2)
+    adopt(database, SCHEMA)
+    for (window, span), shift in zip(WINDOWS.items(), (0.0, 0.15), strict=True):
+        picked: list[str] = []
+        for i in range(NUMBERS + CATEGORIES):
+            u, v = (uniform.format(seed=repr(f"{window}{i}{side}")) for side in "uv")
+            normal = f"(sqrt(-2 * ln({u} + 1e-12)) * cos(2 * pi() * {v}) + {shift * (i % 3)})"
+            shapes = (normal, f"exp({normal})", f"greatest({normal}, 0)", f"round(20 * {normal})")
+            word = f"'v' || floor(pow({u}, {2 + shift}) * {10 ** (1 + i % 3)})::int"
+            picked.append(f"{word} as c{i - NUMBERS}" if i >= NUMBERS else f"{shapes[i % 4]} as n{i}")
+        moment = f"timestamp '{span.start:%Y-%m-%d}' + to_microseconds((i * 86400000000) // {rows})"
+        made = f"select hash(i, '{window}') as _key, {moment} as _time, {', '.join(picked)} from range({rows}) t(i)"
+        with database.writing() as db:
+            for every in (1, *THINNED):
+                to = table(MODEL, thin_table(every))
+                db.execute(f"insert into {to} by name select * from ({made}) where {below(1 / every)}")
+    database.checkpoint()
+    database.close()
 
 
 def ours_daemon(path: Path, mode: str, times: int, out: Path) -> dict[str, float]:
@@ -72,25 +93,30 @@ def ours_daemon(path: Path, mode: str, times: int, out: Path) -> dict[str, float
     from maintainer.domain.profile import ColumnCounts
     from maintainer.monitor.exchange import ColumnPair, DriftRequest
     from maintainer.settings import load
-    from maintainer.store.profile import edges, profile, sampled
+    from maintainer.store.database import Connection, Database
+    from maintainer.store.profile import edges, profile
+    from maintainer.store.windows import Reader
 
     settings = load()
-    config = {"memory_limit": f"{settings.store_memory_mb}MB", "threads": settings.store_threads}
-    db = duckdb.connect(str(path), read_only=True, config=config)
+    database = Database(path, settings.store_memory_mb, settings.store_threads)
+    reader = Reader(database, SCHEMA, WINDOWS["current"].end)
 
-    def relation(window: str) -> str:
-        query = f"select * from {window}"
-        return query if mode == "whole" else sampled(db, query, [], SAMPLE).relation_sql
+    def relation(db: Connection, window: str) -> str:
+        if mode == "whole":
+            return reader.relation(WINDOWS[window], "v0001")
+        return reader.drawn(db, WINDOWS[window], "v0001", SAMPLE).relation_sql
 
     def first(source: str) -> tuple[Mapping[str, tuple[float, ...]], dict[str, ColumnCounts]]:
         cuts = edges(db, source, [], COLUMNS)
         return cuts, profile(db, source, [], COLUMNS, cuts)
 
-    first(f"select * from reference limit {WARM_UP}")
-    reference = timed(lambda: first(relation("reference")), times)
-    cuts, before = first(relation("reference"))
-    current = timed(lambda: profile(db, relation("current"), [], COLUMNS, cuts), times)
-    now = profile(db, relation("current"), [], COLUMNS, cuts)
+    with database.reading() as db:
+        first(f"{reader.relation(WINDOWS['reference'], 'v0001')} limit {WARM_UP}")
+        reference = timed(lambda: first(relation(db, "reference")), times)
+        cuts, before = first(relation(db, "reference"))
+        current = timed(lambda: profile(db, relation(db, "current"), [], COLUMNS, cuts), times)
+        now = profile(db, relation(db, "current"), [], COLUMNS, cuts)
+    database.close()
     pairs = [
         ColumnPair(name=c.name, kind=c.kind, method="auto", threshold=0.1, reference=before[c.name], current=counts)
         for c, counts in zip(COLUMNS, now.values(), strict=True)
@@ -125,6 +151,8 @@ def peer(kind: str, path: Path, times: int) -> dict[str, float]:
     from evidently.presets import DataDriftPreset
 
     from maintainer.monitor.stattests import distance
+    from maintainer.store.spans import inside
+    from maintainer.store.tables import table
 
     definition = DataDefinition(
         numerical_columns=[c.name for c in COLUMNS if c.kind is ColumnKind.NUMBER],
@@ -142,8 +170,10 @@ def peer(kind: str, path: Path, times: int) -> dict[str, float]:
             distance(method, column.kind, *(frame[column.name].to_numpy() for frame in frames))
 
     work = bare if kind == "tests" else report
+    picked = ", ".join(column.name for column in COLUMNS)
     with duckdb.connect(str(path), read_only=True) as db:
-        frames = [db.sql(f"select * exclude (_key) from {name}").df() for name in ("reference", "current")]
+        source = f"select {picked} from {table(MODEL, 'sample')} s where"
+        frames = [db.sql(f"{source} {inside(window)}").df() for window in WINDOWS.values()]
     work([frame.head(WARM_UP) for frame in frames])
     return {**told("all", timed(lambda: work(frames), times)), "mb": peak_mb()}
 
