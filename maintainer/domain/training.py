@@ -46,10 +46,9 @@ class LabelErrors(Section):
     )
 
 
-Augmentation = Annotated[
-    Literal["feature-noise", "mixup"],
-    designed("word-dropout", "text-noise", "crop", "flip", "rotate", "noise"),
-]
+Augmentation = Literal["feature-noise", "mixup", "word-dropout", "text-noise"]
+OF_TABLES: tuple[Augmentation, ...] = ("feature-noise", "mixup")
+OF_TEXTS: tuple[Augmentation, ...] = ("word-dropout", "text-noise")
 
 
 class Data(Section):
@@ -72,8 +71,10 @@ class Data(Section):
         description="weighted-loss: a sample of a rare class counts more, by the root of its rarity; oversample: "
         "repeat rare classes; undersample: leave out of frequent ones",
     )
-    augment: tuple[Augmentation, ...] = Field(
-        default=(), description="changed copies of new samples to train on: feature-noise, mixup"
+    augment: tuple[Annotated[Augmentation, designed("crop", "flip", "rotate", "noise")], ...] = Field(
+        default=(),
+        description="changed copies of new samples to train on, one of each sample and kind: feature-noise, mixup; of "
+        "texts word-dropout (a tenth of the words left out), text-noise (typing errors in every tenth word or so)",
     )
 
 

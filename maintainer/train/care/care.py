@@ -13,8 +13,9 @@ import numpy as np
 from maintainer.domain.phase import Care, CareRow
 from maintainer.domain.policy import Data
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.training import OF_TEXTS
 from maintainer.families.table import Samples, join
-from maintainer.train.care.augment import augmented
+from maintainer.train.care.augment import augmented, unchanged
 from maintainer.train.care.balance import balanced
 from maintainer.train.care.cared import Cared, counts
 from maintainer.train.care.copies import without_copies
@@ -47,6 +48,8 @@ def enrich(rules: Data, cared: Cared, seed: int) -> Cared:
     if rules.augment:
         new = augmented(cared.parts.new, rules.augment, seed)
         said = f"{new.size - cared.parts.new.size} changed copies were added ({', '.join(rules.augment)})"
+        if set(rules.augment) & set(OF_TEXTS):
+            said += f"; {unchanged(cared.parts.new, new)} of them have the words of their sample as they were"
         cared = cared.then(Cared(replace(cared.parts, new=new), notes=(said,)))
     return cared
 
