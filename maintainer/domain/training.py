@@ -57,8 +57,8 @@ class Data(Section):
     split: SplitRules = Field(default=SplitRules(), description="which samples train, which choose, which judge")
     deduplicate: bool = Field(
         default=False,
-        description="leave out copies, and what has a copy among the samples that judge; not for streams whose few "
-        "columns are alike by nature",
+        description="leave out copies and near copies, and what has one among the samples that judge; not for streams "
+        "whose few columns are alike by nature",
     )
     label_errors: LabelErrors | None = Field(default=None, description="labels to doubt (classes only); null: none")
     outliers: Literal["keep", "drop", "clip"] = Field(
