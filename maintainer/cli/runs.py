@@ -32,6 +32,7 @@ def bootstrap(
 ) -> None:
     """Make the first champion of a model from labelled data, or from a network that somebody has trained before.
 
+    Without labelled samples that network serves as it is, if its head answers what the policy asks.
     Exit status 3 when its gates reject it, 1 when the run failed or paused.
 
     Example: maintainer bootstrap electricity --data history.parquet

@@ -125,7 +125,7 @@ def gather(subject: Subject) -> Evidence:
     if reader.samples(subject.unlearned) >= _least_labels(policy):
         _fill_answers(subject, subject.unlearned)
     reply = None
-    if seen.current_rows >= policy.checks.window.min_samples:
+    if seen.current_rows >= policy.checks.window.min_samples and seen.reference_rows:
         _fill_answers(subject, subject.reference)
         seen, reply = _compare(subject, seen)
     return assemble(policy, seen, reply, _quality(subject))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from maintainer.domain.model import Manifest, Span
@@ -18,6 +18,7 @@ from maintainer.store.draws import Balanced, Draw, Recent, Stratified, Uniform
 from maintainer.store.windows import Reader, Selection
 
 MICROSECOND = timedelta(microseconds=1)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # before every sample
 BOOTSTRAP_ROWS = 200_000
 CANDIDATES, MOST_CANDIDATES = 5, 50_000  # for each sample that a training chooses itself; and of them all
 NEWEST = 2000  # unlabelled samples that memory is compared with
@@ -132,8 +133,13 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     if target.exists():
         return "collected already"
     _same_rule(policy, champion)
+    if champion is None and policy.base.family == "huggingface" and reader.labelled_span() is None:
+        return _nothing(reader, policy, target)
     cut = spans(reader, policy, champion, reader.now)
-    block = champion.block_seconds if champion else choose_block(reader, Window(cut.new.start, cut.newest.end), policy)
+    if champion is not None and champion.learned:
+        block = champion.block_seconds
+    else:
+        block = choose_block(reader, Window(cut.new.start, cut.newest.end), policy)
     reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
     rows: dict[str, int] = {}
     with artifacts.publish(target) as partial:
@@ -161,10 +167,34 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     return _counted(rows)
 
 
+def _nothing(reader: Reader, policy: Policy, target: Path) -> str:
+    """Publish that there are no labelled samples: a network that was trained before can still be adopted.
+
+    It has learned from none of the samples, so its training ended before them all. Those that are there are what drift
+    is measured against, where they fill a window.
+    """
+    before, end = Span(start=BEGINNING, end=BEGINNING), reader.end() or BEGINNING
+    filled = reader.counts(Window(BEGINNING, end)).samples >= policy.checks.window.min_samples
+    with artifacts.publish(target) as partial:
+        result = CollectResult(
+            trained=before,
+            current_holdout=Span(start=BEGINNING, end=end if filled else BEGINNING),
+            newest_rows=0,
+            former=before,
+            memory_from=BEGINNING,
+            rows={},
+            data_hash=data_digest(partial, []),
+            block_seconds=None,
+            split=policy.data.split.rule,
+        )
+        artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
+    return "no labelled samples: what the model starts from is taken as it is"
+
+
 def _same_rule(policy: Policy, champion: Manifest | None) -> None:
     """Refuse a rule under which samples that the champion learned from would judge it."""
     rule = policy.data.split.rule
-    if champion is not None and champion.split != rule:
+    if champion is not None and champion.learned and champion.split != rule:
         raise RefusedError(
             f"{policy.model}: data.split is now by {rule}, but {champion.version} and those before it were split by "
             f"{champion.split}: what they learned from would judge. Put it back, or bootstrap a model of another name"

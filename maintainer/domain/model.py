@@ -54,3 +54,8 @@ class Manifest(BaseModel):
     data_hash: str
     packages: dict[str, str]
     files: dict[str, str]  # name -> sha256
+
+    @property
+    def learned(self) -> bool:
+        """Return whether it has learned from samples of the store; one that was adopted has not."""
+        return self.trained.start < self.trained.end

@@ -46,10 +46,9 @@ class LabelErrors(Section):
     )
 
 
-Augmentation = Annotated[
-    Literal["feature-noise", "mixup"],
-    designed("word-dropout", "text-noise", "crop", "flip", "rotate", "noise"),
-]
+Augmentation = Literal["feature-noise", "mixup", "word-dropout", "text-noise"]
+OF_TABLES: tuple[Augmentation, ...] = ("feature-noise", "mixup")
+OF_TEXTS: tuple[Augmentation, ...] = ("word-dropout", "text-noise")
 
 
 class Data(Section):
@@ -58,8 +57,8 @@ class Data(Section):
     split: SplitRules = Field(default=SplitRules(), description="which samples train, which choose, which judge")
     deduplicate: bool = Field(
         default=False,
-        description="leave out copies, and what has a copy among the samples that judge; not for streams whose few "
-        "columns are alike by nature",
+        description="leave out copies and near copies, and what has one among the samples that judge; not for streams "
+        "whose few columns are alike by nature",
     )
     label_errors: LabelErrors | None = Field(default=None, description="labels to doubt (classes only); null: none")
     outliers: Literal["keep", "drop", "clip"] = Field(
@@ -72,8 +71,10 @@ class Data(Section):
         description="weighted-loss: a sample of a rare class counts more, by the root of its rarity; oversample: "
         "repeat rare classes; undersample: leave out of frequent ones",
     )
-    augment: tuple[Augmentation, ...] = Field(
-        default=(), description="changed copies of new samples to train on: feature-noise, mixup"
+    augment: tuple[Annotated[Augmentation, designed("crop", "flip", "rotate", "noise")], ...] = Field(
+        default=(),
+        description="changed copies of new samples to train on, one of each sample and kind: feature-noise, mixup; of "
+        "texts word-dropout (a tenth of the words left out), text-noise (typing errors in every tenth word or so)",
     )
 
 

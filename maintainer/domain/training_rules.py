@@ -9,7 +9,7 @@ from maintainer.domain.consistency import Fault, repeated
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base, Retention
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
-from maintainer.domain.training import Data, Train
+from maintainer.domain.training import OF_TABLES, OF_TEXTS, Data, Train
 from maintainer.domain.values import format_duration
 from maintainer.domain.words import wanted
 
@@ -69,11 +69,22 @@ def data_faults(task: Task, data: Data) -> Iterator[Fault]:
         if data.balance in ("oversample", "undersample"):
             yield Fault(("data", "balance"), f"is '{data.balance}', but {task.kind} has no classes to balance")
     yield from repeated(("data", "augment"), data.augment)
+    yield from _augment_faults(task, data)
     if not any(isinstance(feature, NumberFeature) for feature in task.features.values()):
-        asked = {"outliers": "" if data.outliers == "keep" else data.outliers, "augment": ", ".join(data.augment)}
+        moved = ", ".join(kind for kind in data.augment if kind in OF_TABLES) if not task.reads_text else ""
+        asked = {"outliers": "" if data.outliers == "keep" else data.outliers, "augment": moved}
         for key, words in asked.items():
             if words:
                 yield Fault(("data", key), f"asks for {words}, but task.features has no number")
+
+
+def _augment_faults(task: Task, data: Data) -> Iterator[Fault]:
+    """Yield what would change a text in a table, or numbers in a text."""
+    known, foreign = (OF_TEXTS, "tables") if task.reads_text else (OF_TABLES, "texts")
+    for place, kind in enumerate(data.augment):
+        if kind not in known:
+            message = f"is '{kind}', which is for {foreign}, and {task.kind} has none; {wanted('', known)}"
+            yield Fault(("data", "augment", place), message)
 
 
 def _group_faults(task: Task, data: Data) -> Iterator[Fault]:

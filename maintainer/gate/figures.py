@@ -87,6 +87,7 @@ class Figures:
     bootstrap: bool  # there is no champion
     holdouts: Mapping[str, Pairs] = field(default_factory=dict[str, Pairs])  # "current", "reference" where not empty
     speeds: Mapping[int, Speeds] = field(default_factory=dict[int, Speeds])  # batch -> measured
+    adopted: bool = False  # nor a labelled sample: the challenger is what somebody has trained before
 
 
 def all_metrics(task: TaskKind, pairs: Pairs, answered: Answered) -> dict[str, float]:

@@ -227,6 +227,9 @@ def beats_trivial(metric: ComparedMetric, figures: Figures, how: Resampling) -> 
     as good as a constant there is let through, with those words; one that is worse knows something wrong.
     """
     name = "not worse than a constant answer"
+    if figures.adopted:
+        sentence = "not judged: no labelled samples"
+        return GateFinding(gate=name, verdict=PASSED, value=None, limit=0.0, n=0, sentence=sentence)
     pairs = figures.holdouts.get("current")
     if pairs is None or pairs.n == 0:
         return _no_samples(name, 0.0, "current")

@@ -45,6 +45,8 @@ def run(spec: PhaseSpec) -> None:
         parity=exported.parity,
         size_bytes=exported.size_bytes,
         bootstrap=champion is None,
+        adopted=champion is None
+        and not any(_holdout(Path(spec.inputs["collect"]), name).exists() for name in HOLDOUTS),
         holdouts=pairs,
         speeds=_speeds(spec.policy.gates, challenger, champion, holdouts),
     )
@@ -55,8 +57,12 @@ def run(spec: PhaseSpec) -> None:
 
 
 def _read_holdouts(collect: Path, task: TaskKind) -> list[Holdout]:
-    found = (read_holdout(collect / f"{name}_holdout.parquet", name, task) for name in HOLDOUTS)
+    found = (read_holdout(_holdout(collect, name), name, task) for name in HOLDOUTS)
     return [holdout for holdout in found if holdout is not None and holdout.n]
+
+
+def _holdout(collect: Path, name: str) -> Path:
+    return collect / f"{name}_holdout.parquet"
 
 
 def _read_export(directory: Path) -> ExportResult:

@@ -50,8 +50,8 @@ class Measured:
 
 
 def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
-    """Return what the check worker is to compare; None where the current window has too few rows to say anything."""
-    if seen.current_rows < policy.checks.window.min_samples:
+    """Return what the check worker is to compare; None where the windows have too few rows to say anything."""
+    if seen.current_rows < policy.checks.window.min_samples or not seen.reference_rows:
         return None
     drift = policy.checks.drift
     names = [*_inputs(policy), policy.task.prediction]
@@ -176,6 +176,8 @@ def _drift_notes(policy: Policy, seen: Seen, scores: tuple[DriftScore, ...]) -> 
             cut = seen.current.start == seen.reference.end
             where = "since the champion's reference ended" if cut else "in the window"
             return [f"drift not measured: {seen.current_rows} samples {where}, {least} wanted (min_samples)"]
+        if not seen.reference_rows:
+            return ["drift not measured: the champion has no reference; one that was adopted gets it with its next run"]
         return ["drift not measured: no column is there in both windows"]
     columns = len({score.column for score in scores})
     drawn = (

@@ -128,6 +128,14 @@ class Reader:
             return None
         return Window(row[0].replace(tzinfo=UTC), row[1].replace(tzinfo=UTC))
 
+    def end(self) -> datetime | None:
+        """Return the moment just after the last sample; None without any."""
+        with self.database.reading() as db:
+            row = db.execute(
+                f"select max(_time) + interval 1 microsecond from {table(self.schema.model, 'sample')}"
+            ).fetchone()
+        return None if row is None or row[0] is None else row[0].replace(tzinfo=UTC)
+
     def occupied_blocks(self, seconds: float) -> int:
         """Return how many time blocks of this length hold labelled samples."""
         return self._one_int(

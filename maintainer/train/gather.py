@@ -68,7 +68,7 @@ def _cared(spec: PhaseSpec, directory: Path, found: Gathered) -> Gathered:
         files = ("current_holdout", "reference_holdout")
         return join(*(read_samples(directory / f"{name}.parquet", task) for name in files))
 
-    cared = care.clean(rules, found.parts, judging, task.of, seed) if care.asked(rules) else Cared(found.parts)
+    cared = care.clean(rules, found.parts, judging, task, seed) if care.asked(rules) else Cared(found.parts)
     obstacle = _obstacle(cared.parts, found.classes, bootstrap=not spec.champion)
     if obstacle is None and care.asked(rules):
         cared = care.enrich(rules, cared, seed)

@@ -21,6 +21,7 @@ MASS = "mass"  # entry of the importances: how many updates they are the sum of,
 FILE = "importance.safetensors"
 
 Kind = Literal["fisher", "ewc", "mas", "si", "kfac"]
+NONE = "none"  # kind of what an adopted network carries: nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,10 @@ class Memory:
 
     fisher: discounted sum of diagonal Fisher informations, and its mass. ewc: their plain sum, and the anchor that the
     penalties of all updates together pull to. mas, si: sums. kfac: factors (see kfac.py), discounted, and their mass.
+    none: there are none.
     """
 
-    kind: Kind
+    kind: Kind | Literal["none"]
     tensors: Weights
 
     def per_sample(self) -> Weights:
@@ -64,6 +66,6 @@ def load(directory: Path) -> Memory:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path.name} of {directory.name} cannot be read as safetensors: {error}") from error
-    if kind not in ("fisher", "ewc", "mas", "si", "kfac"):
+    if kind not in ("fisher", "ewc", "mas", "si", "kfac", "none"):
         raise InputError(f"{path.name} of {directory.name} holds importances of an unknown kind '{kind}'")
     return Memory(kind, tensors)

@@ -18,6 +18,7 @@ from maintainer.families.registry import family_in, family_of
 from maintainer.families.table import join, read_samples
 from maintainer.families.weights import MODEL, load_tensors, save_tensors
 from maintainer.train import memory
+from maintainer.train.adopt import UNKNOWN, Adopted, adopt
 from maintainer.train.care import care
 from maintainer.train.care.cared import Cared
 from maintainer.train.circumstances import circumstances
@@ -56,7 +57,7 @@ class Made:
     """How training ended, with the challenger where there is one."""
 
     result: TrainResult
-    outcome: Outcome | None
+    outcome: Outcome | Adopted | None
     memory: Memory | None
     cared: Cared | None = None
 
@@ -65,6 +66,9 @@ def _train(spec: PhaseSpec) -> Made:
     champion = _champion(Path(spec.champion), spec.policy) if spec.champion else None
     if "collect" not in spec.inputs:
         raise InputError(f"run {spec.run}: training needs the directory 'collect', found {sorted(spec.inputs)}")
+    if champion is None and not (Path(spec.inputs["collect"]) / "train.parquet").exists():
+        adopted = adopt(spec)
+        return Made(adopted.result(spec), adopted, UNKNOWN)
     gathered = gather(spec, Path(spec.inputs["collect"]), champion.encoder.classes if champion else ())
     if gathered.obstacle:
         return Made(_result(spec, gathered, None, gathered.obstacle), None, None, gathered.cared)
@@ -168,7 +172,7 @@ def _in_words(outcome: Outcome | None, metric: str) -> str:
     return f"alpha {chosen.alpha:g}: {metric} {start.new:.4f} to {chosen.new:.4f} on new data{former}"
 
 
-def _write(out: Path, spec: PhaseSpec, outcome: Outcome, known: Memory) -> None:
+def _write(out: Path, spec: PhaseSpec, outcome: Outcome | Adopted, known: Memory) -> None:
     save_tensors(out / MODEL, outcome.weights)
     memory.save(out, known)
     family_of(spec.policy.base.family).save(outcome.encoder, out)

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from maintainer.domain.phase import CareRow, PhaseSpec, TrainResult
-from maintainer.domain.policy import Data, Policy
-from maintainer.domain.sample import TaskKind
+from maintainer.domain.policy import Data, Policy, Task
 from maintainer.families.labels import spread
 from maintainer.families.table import Samples, join
 from maintainer.train import stage
@@ -26,7 +25,7 @@ from maintainer.train.care.copies import without_copies
 from maintainer.train.care.outliers import fences, without_outliers
 from maintainer.train.situation import Parts
 
-CLASSES = TaskKind.CLASSIFICATION
+TASK = Task.model_validate({"kind": "tabular-classification", "features": {"x": {"type": "number"}}, "label": "y"})
 
 
 def samples(n: int, seed: int = 0, first: int = 0) -> Samples:
@@ -441,7 +440,7 @@ def test_what_judges_is_left_as_it_came() -> None:
     judge = replace(samples(200, 3), numbers={"x": np.full(200, 1e9), "z": samples(200, 3).numbers["z"]})
     given = replace(parts(samples(300)), judge_new=judge)
     rules = Data.model_validate(ALL | {"outliers": "clip"})
-    cared = care.enrich(rules, care.clean(rules, given, none, CLASSES, 0), 0)
+    cared = care.enrich(rules, care.clean(rules, given, none, TASK, 0), 0)
     assert cared.parts.judge_new is judge
 
 
@@ -450,7 +449,7 @@ def test_all_care_is_the_same_under_a_seed() -> None:
     new = flipped(samples(400), 0.1)[0]
 
     def done(seed: int) -> Cared:
-        return care.enrich(rules, care.clean(rules, parts(new), none, CLASSES, seed), seed)
+        return care.enrich(rules, care.clean(rules, parts(new), none, TASK, seed), seed)
 
     first, again, other = done(1), done(1), done(2)
     assert first.rows == again.rows and first.notes == again.notes

@@ -296,3 +296,57 @@ def _sample(draw: random.Random, start: datetime, length: timedelta, bunched: bo
     place = draw.choice((0.1, 0.5, 0.9)) if bunched else draw.random()
     group = draw.choice(("", *(f"g{k}" for k in range(30))))
     return {"at": (start + length * place).isoformat(), "x": draw.random(), "y": draw.random(), "g": group}
+
+
+TEXT = """\
+version: 1
+model: small
+task: {kind: text-regression, id: id, time: at, text: body, label: y}
+base: {family: huggingface}
+checks: {window: {last: 30d, min_samples: 100}}
+"""
+
+
+def _texts(path: Path, count: int, labelled: bool) -> Path:
+    rows = [{"id": str(i), "at": (BEGIN + timedelta(hours=i)).isoformat(), "body": f"text {i}"} for i in range(count)]
+    path.write_text("".join(json.dumps(row | ({"y": i} if labelled else {})) + "\n" for i, row in enumerate(rows)))
+    return path
+
+
+@pytest.mark.parametrize(("count", "reference"), [(0, 0.0), (99, 0.0), (100, 99.0)])
+def test_without_a_label_nothing_is_learned_from_and_a_full_window_is_the_reference(
+    count: int, reference: float, tmp_path: Path
+) -> None:
+    policy = load_text(TEXT, "small.yaml")
+    database, now = Database(tmp_path / "samples.duckdb", 256, 1), BEGIN + timedelta(days=25)
+    adopt(database, schema_of(policy))
+    if count:
+        path = _texts(tmp_path / "new.jsonl", count, labelled=False)
+        ingest_samples(database, Batch(schema_of(policy), path, "jsonl", path.name, now))
+    said = collect(Reader(database, schema_of(policy), now), policy, None, tmp_path / "run")
+    assert said == "no labelled samples: what the model starts from is taken as it is"
+    result = CollectResult.model_validate_json((tmp_path / "run" / "result.json").read_text())
+    assert not result.rows and not list((tmp_path / "run").glob("*.parquet"))
+    adopted = champion_of(result, policy)
+    assert not adopted.learned and adopted.trained.end < BEGIN
+    ends = result.trained.start if not reference else BEGIN + timedelta(hours=reference, microseconds=1)
+    assert result.current_holdout.end == ends
+    labels = _texts(tmp_path / "labels.jsonl", 600, labelled=True)
+    ingest_samples(database, Batch(schema_of(policy), labels, "jsonl", labels.name, now))
+    collect(Reader(database, schema_of(policy), now), policy, adopted, tmp_path / "next")
+    learned = CollectResult.model_validate_json((tmp_path / "next" / "result.json").read_text())
+    assert learned.block_seconds is not None and learned.rows["train"] > 300 and learned.newest_rows > 50
+
+
+def test_a_table_without_a_label_is_refused_as_is_a_text_that_has_a_champion(tmp_path: Path) -> None:
+    table, text = load_text(POLICY.replace("LAST", "2d"), "small.yaml"), load_text(TEXT, "small.yaml")
+    for place, policy in enumerate((table, text)):
+        database = Database(tmp_path / f"{place}.duckdb", 256, 1)
+        adopt(database, schema_of(policy))
+        reader, champion = Reader(database, schema_of(policy), BEGIN), None
+        if policy is text:
+            collect(reader, policy, None, tmp_path / "first")
+            read = (tmp_path / "first" / "result.json").read_text()
+            champion = champion_of(CollectResult.model_validate_json(read), policy)
+        with pytest.raises(RefusedError, match="no labelled samples"):
+            collect(reader, policy, champion, tmp_path / "run")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maintainer.domain.training import Augmentation
 from maintainer.families.labels import spread
 from maintainer.families.table import Samples, join
+from maintainer.train.care.wording import Texts, mistyped, without_words
 
 NOISE = 0.1  # robust deviations of a column that a number is moved by, as a standard deviation
 ALPHA = 0.2  # of Beta(alpha, alpha), the part of either sample in a mixture
 
 
-def augmented(samples: Samples, kinds: tuple[Literal["feature-noise", "mixup"], ...], seed: int) -> Samples:
+def augmented(samples: Samples, kinds: tuple[Augmentation, ...], seed: int) -> Samples:
     """Return the samples, and behind them one changed copy of all of them for each kind."""
     made = samples
     for place, kind in enumerate(kinds):
@@ -25,9 +28,23 @@ def augmented(samples: Samples, kinds: tuple[Literal["feature-noise", "mixup"], 
                 made = join(made, noisy(samples, rng))
             case "mixup":
                 made = join(made, mixed(samples, rng))
+            case "word-dropout":
+                made = join(made, _reworded(samples, without_words, rng))
+            case "text-noise":
+                made = join(made, _reworded(samples, mistyped, rng))
             case _:
                 assert_never(kind)
     return made
+
+
+def unchanged(samples: Samples, made: Samples) -> int:
+    """Return how many copies behind the samples have the very texts of theirs: in a short one little may change."""
+    copies = range(samples.size, made.size, samples.size)
+    return sum(
+        int((made.categories[name][start : start + samples.size] == column).sum())
+        for name, column in samples.categories.items()
+        for start in copies
+    )
 
 
 def noisy(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -37,6 +54,12 @@ def noisy(samples: Samples, rng: np.random.Generator) -> Samples:
         _, scale, constant = spread(column)
         moved[name] = column + rng.normal(size=samples.size) * (0.0 if constant else NOISE * scale)
     return replace(samples, numbers=moved)
+
+
+def _reworded(
+    samples: Samples, how: Callable[[Texts, np.random.Generator], Texts], rng: np.random.Generator
+) -> Samples:
+    return replace(samples, categories={name: how(column, rng) for name, column in samples.categories.items()})
 
 
 def mixed(samples: Samples, rng: np.random.Generator) -> Samples:

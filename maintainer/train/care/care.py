@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from maintainer.domain.phase import Care, CareRow
-from maintainer.domain.policy import Data
+from maintainer.domain.policy import Data, Task
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.training import OF_TEXTS
 from maintainer.families.table import Samples, join
-from maintainer.train.care.augment import augmented
+from maintainer.train.care.augment import augmented, unchanged
 from maintainer.train.care.balance import balanced
 from maintainer.train.care.cared import Cared, counts
 from maintainer.train.care.copies import without_copies
@@ -25,12 +26,12 @@ FILE = "care.csv"
 SHOWN = 20  # samples of each finding that stand in the result itself
 
 
-def clean(rules: Data, parts: Parts, judging: Callable[[], Samples], task: TaskKind, seed: int) -> Cared:
+def clean(rules: Data, parts: Parts, judging: Callable[[], Samples], task: Task, seed: int) -> Cared:
     """Return the parts without what the policy leaves out; `judging` reads the holdouts, which no care may change."""
     cared = Cared(parts)
     if rules.deduplicate:
         judges = join(join(judging(), parts.judge_new), parts.judge_former)
-        cared = cared.then(without_copies(parts, judges, classes=task is TaskKind.CLASSIFICATION))
+        cared = cared.then(without_copies(parts, judges, task.of is TaskKind.CLASSIFICATION, task.reads_text))
     if rules.label_errors is not None:
         from maintainer.train.care.doubt import without_label_errors  # cleanlab takes seconds to load
 
@@ -47,6 +48,8 @@ def enrich(rules: Data, cared: Cared, seed: int) -> Cared:
     if rules.augment:
         new = augmented(cared.parts.new, rules.augment, seed)
         said = f"{new.size - cared.parts.new.size} changed copies were added ({', '.join(rules.augment)})"
+        if set(rules.augment) & set(OF_TEXTS):
+            said += f"; {unchanged(cared.parts.new, new)} of them have the words of their sample as they were"
         cared = cared.then(Cared(replace(cared.parts, new=new), notes=(said,)))
     return cared
 

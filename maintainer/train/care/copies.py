@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from maintainer.domain.phase import CareRow
 from maintainer.families.labels import spread
 from maintainer.families.table import Samples, join
 from maintainer.train.care.cared import Cared, learning, named, only, place
+from maintainer.train.care.shingles import shingled
 from maintainer.train.situation import Parts
 
 NEAR = 1e-3  # robust deviations that the numbers of near copies may differ by
@@ -38,8 +40,10 @@ class _Found:
     notes: tuple[str, ...] = ()
 
 
-def without_copies(parts: Parts, judging: Samples, classes: bool) -> Cared:
+def without_copies(parts: Parts, judging: Samples, classes: bool, texts: bool = False) -> Cared:
     """Return the parts without samples that are copies (features and label) of one that judges, or of an earlier one.
+
+    Samples whose one column is a `text` are near copies as `shingles` says, those of a table by their numbers.
 
     Equal features with different labels are no copies of each other: they are listed, and all stay. Where so many
     samples are alike that chance alone explains it, or that more than half would go, none goes.
@@ -51,7 +55,8 @@ def without_copies(parts: Parts, judging: Samples, classes: bool) -> Cared:
     if (twins := _twins(whole)) > CHANCE:
         said = f"copies were not looked for: by chance alone {twins:.1f} other samples have the features of a sample"
         return Cared(parts, notes=(said,))
-    found = _near(whole, judging.size, _equal(whole, judging.size, classes), classes)
+    found = _equal(whole, judging.size, classes)
+    found = _near_texts(whole, judging.size, found, classes) if texts else _near(whole, judging.size, found, classes)
     copied = found.original[judging.size :] >= 0
     rows = _conflicts(parts, table, found.conflict[judging.size :])
     if copied.sum() > MOST * table.size:
@@ -116,10 +121,28 @@ def _near(whole: Samples, judging: int, found: _Found, classes: bool) -> _Found:
         said = f"near copies were not looked for: by chance alone {twins:.1f} other samples are near a sample, or more"
         return _Found(found.original, found.near, found.conflict, (said,))
     pairs = left[within]
-    pairs = pairs[_labels_near(whole, pairs, classes) & (pairs[:, 1] >= judging) & ~found.conflict[pairs[:, 1]]]
+    pairs = pairs[_labels_near(whole, pairs, classes) & (pairs[:, 1] >= judging)]
+    return _joined(found, pairs, lambda older, younger: True)
+
+
+def _near_texts(whole: Samples, judging: int, found: _Found, classes: bool) -> _Found:
+    """Add the copies whose words are the same, or nearly so, to equal ones."""
+    left = np.flatnonzero(found.original < 0)
+    (column,) = whole.categories.values()
+    labels = np.unique(whole.labels[left], return_inverse=True)[1] if classes else np.zeros(left.size, np.int64)
+    held = shingled(column[left].tolist(), labels)
+    pairs = left[held.pairs]
+    wanted = _labels_near(whole, pairs, classes) & (pairs[:, 1] >= judging)
+    row_of = {row: place for place, row in enumerate(left.tolist())}
+    return _joined(found, pairs[wanted], lambda older, younger: held.alike(row_of[older], row_of[younger]))
+
+
+def _joined(found: _Found, pairs: Rows, alike: Callable[[int, int], bool]) -> _Found:
+    """Return what was found, and the later sample of each pair that is alike as a near copy of the earlier one."""
     original, near = found.original.copy(), found.near.copy()
     for older, younger in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))].tolist():
-        if original[older] < 0 and original[younger] < 0:
+        free = original[older] < 0 and original[younger] < 0 and not found.conflict[younger]
+        if free and alike(older, younger):
             original[younger], near[younger] = older, True
     return _Found(original, near, found.conflict)
 

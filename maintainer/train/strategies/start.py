@@ -21,7 +21,7 @@ from maintainer.families.table import join
 from maintainer.train import kfac
 from maintainer.train.checkpoint import Checkpoint
 from maintainer.train.exam import Exam, answers_of, rows_of
-from maintainer.train.memory import Kind, Memory
+from maintainer.train.memory import NONE, Kind, Memory
 from maintainer.train.objective import DELTA, Criterion, Rows
 from maintainer.train.penalty import Penalty, Quadratic
 from maintainer.train.recipe import Judged, Lesson, Pace, Trained, train
@@ -230,7 +230,8 @@ def memory_of(begin: Start, kind: Kind) -> tuple[Memory | None, tuple[str, ...]]
         return begin.memory, ()
     former = begin.situation.parts.former
     if not former.size:
-        note = f"the champion carries importances '{begin.memory.kind}', not '{kind}', and no former sample is left"
+        carried = "no importances" if begin.memory.kind == NONE else f"importances '{begin.memory.kind}', not '{kind}'"
+        note = f"the champion carries {carried}, and no former sample is left"
         return None, (f"{note} to measure them on: trained without a penalty",)
     found = remember(kind, begin.situation, begin.encoder, begin.weights, former, None)
     return found, (f"importances '{kind}' were measured anew on {min(former.size, WITNESSES)} former samples",)

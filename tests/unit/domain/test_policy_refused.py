@@ -78,7 +78,7 @@ UNBUILT = [
         )
     ),
     ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
-    ("data.augment", ["word-dropout"]),
+    ("data.augment", ["crop"]),
     ("export.opset", 17),
     ("export.quantize", "int8-dynamic"),
     *(("gates", [{"kind": kind}]) for kind in ("slices", "pinned", "calibration", "robustness", "fairness")),

@@ -65,6 +65,22 @@ def test_what_does_not_fit_a_text_is_told(made: dict[str, Any], said: str) -> No
     assert said in faults(made)
 
 
+def test_a_text_is_changed_in_its_words_and_a_table_in_its_numbers() -> None:
+    ours = {"augment": ["word-dropout", "text-noise"]}
+    assert Policy.model_validate(document(data=ours)).data.augment == ("word-dropout", "text-noise")
+    said = faults(document(data={"augment": ["text-noise", "mixup"]}))
+    assert said == (
+        "data.augment.1 is 'mixup', which is for tables, and text-classification has none; "
+        "wanted one of word-dropout, text-noise"
+    )
+    table = {"kind": "tabular-classification", "label": "y", "features": {"a": {"type": "number"}}}
+    said = faults({"version": 1, "model": "m", "task": table, "data": {"augment": ["mixup", "word-dropout"]}})
+    assert said == (
+        "data.augment.1 is 'word-dropout', which is for texts, and tabular-classification has none; "
+        "wanted one of feature-noise, mixup"
+    )
+
+
 def test_a_table_has_features_and_no_text() -> None:
     table = {"kind": "tabular-regression", "label": "y"}
     made = {"version": 1, "model": "m", "task": table}

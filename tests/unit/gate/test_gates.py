@@ -330,6 +330,13 @@ def test_a_first_model_has_no_champion_to_compare_with_and_must_not_be_worse_tha
     assert judge_all([], nothing, HOW)[-1].verdict is INCONCLUSIVE
 
 
+def test_a_first_model_that_was_adopted_passes_unjudged_and_its_file_must_hold_all_the_same():
+    nothing = Figures(TaskKind.CLASSIFICATION, parity=0.1, size_bytes=1, bootstrap=True, adopted=True)
+    parity, trivial = judge_all([gate("parity")], nothing, HOW)
+    assert (trivial.verdict, trivial.sentence, trivial.value) == (PASSED, "not judged: no labelled samples", None)
+    assert parity.verdict is FAILED
+
+
 def test_a_first_regression_must_beat_the_median():
     pairs = errors(200, 1, 20)
     assert judge_all([], first(pairs, TaskKind.REGRESSION), HOW)[-1].verdict is PASSED

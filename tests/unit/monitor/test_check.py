@@ -60,6 +60,14 @@ def test_columns_that_the_policy_does_not_list_are_left_out():
     assert [p.name for p in asked.columns] == ["b"]
 
 
+def test_a_champion_without_a_reference_gives_no_drift_evidence_and_a_note_that_says_why():
+    rules, alone = policy(), replace(seen(), reference_rows=0)
+    assert requests(rules, alone, profile(0), profile()) is None
+    evidence = assemble(rules, alone, None, Measured())
+    assert not [name for name in evidence.values if name.startswith("drift.")]
+    assert any("the champion has no reference" in note for note in evidence.notes)
+
+
 def test_too_few_rows_give_no_drift_evidence_and_a_note_with_both_numbers():
     rules = policy(window={"min_samples": 500})
     assert requests(rules, seen(499), profile(), profile(499)) is None
