@@ -80,6 +80,7 @@ class Trial(Frozen):
     number: int  # 0 is the policy as it stands
     settings: dict[str, float]  # learning_rate, penalty (a factor of its usual strength), replay_share
     centre: dict[str, float]  # the same of the policy
+    unfreeze: str | None = None  # what of a pre-trained network learned, where the search chooses
     score: float | None  # gain on new data, less what former data lost beyond the budget
     outcome: Literal["finished", "given up", "failed"]
     course: tuple[float, ...]  # the main metric after each epoch, more is better

@@ -125,6 +125,7 @@ def train(with_former: bool = True) -> phase.TrainResult:
                 outcome="finished" if k < 2 else "given up",
                 course=(0.7, 0.75),
                 seconds=12.0,
+                unfreeze="head" if k == 2 else None,
             )
             for k in range(3)
         ),

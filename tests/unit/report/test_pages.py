@@ -294,6 +294,7 @@ def test_a_run_tells_how_it_ended_why_and_each_interruption(views: SimpleNamespa
 def test_every_trial_of_a_search_is_shown_with_its_settings(views: SimpleNamespace, reader: Reader) -> None:
     text = reader(render_run(views.run())).text
     assert "learning rate 0.002, penalty 2.5" in text
+    assert "penalty 2.5, unfreeze head" in text and text.count("unfreeze") == 1
     assert text.count("given up") == 1
 
 
