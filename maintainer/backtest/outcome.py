@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from maintainer.backtest.periods import score
 from maintainer.backtest.replay import Replay
+from maintainer.backtest.slices import slices
 from maintainer.domain.metrics import HIGHER_IS_BETTER
-from maintainer.domain.phase import GateResult, TrainResult
+from maintainer.domain.phase import GateResult, Slices, TrainResult
 from maintainer.domain.run import Verdict
 from maintainer.report.backtest import BacktestView, render_backtest
 from maintainer.report.files import write
@@ -56,6 +57,7 @@ def conclude(replay: Replay) -> Outcome:
         "forgetting": replay.periods.forgetting,
         "bwt": replay.periods.backward_transfer,
         "negative_flip_rate": float(np.mean(known)) if known else None,
+        "slices": found.model_dump(mode="json") if (found := slices(replay)) else None,
         "timeline": str(out / "timeline.parquet"),
         "report": str(out / "report.html"),
     }
@@ -92,6 +94,7 @@ def _view(replay: Replay, outcome: Outcome) -> BacktestView:
         r_table=[[*row, *([None] * (size - len(row)))] for row in replay.periods.table],
         policy_yaml=replay.plan.policy_text,
         notes=_notes(replay),
+        slices=Slices.model_validate(outcome["slices"]) if outcome["slices"] else None,
     )
 
 

@@ -77,6 +77,7 @@ class Replay:
     clock: Clock
     static: Model
     periods: Periods
+    begin: datetime  # of what is scored: the first champion learned from all before it
     started: float = field(default_factory=time.monotonic)
     lines: list[Line] = field(default_factory=list[Line])
     labels: list[NDArray[Any]] = field(default_factory=list[NDArray[Any]])
@@ -134,6 +135,7 @@ def prepare(plan: Plan) -> Replay:
         clock=clock,
         static=_version(operations.context, policy.model, "v0001"),
         periods=Periods(task, metrics_of(task)[0]),
+        begin=begin,
     )
     replay.periods.add(replay.static, settings.run_dir(run.id) / "collect" / "current_holdout.parquet")
     return replay

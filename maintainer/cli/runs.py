@@ -167,6 +167,9 @@ def _tell_run(found: dict[str, Any]) -> None:
     findings: list[dict[str, Any]] = found["gate"]["findings"] if found["gate"] else []
     for finding in findings:
         print(f"  gate {finding['gate']}: {finding['verdict']}; {finding['sentence']}")
+    sliced: dict[str, Any] = found["gate"]["slices"] if found["gate"] else {}
+    for holdout, slices in sliced.items():
+        print(*say.slices(slices, f"the {holdout} holdout"), sep="\n")
     print(f"report: {found['report']}")
 
 

@@ -69,3 +69,21 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     for row in rows:
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     Console().print(shown if rows else Text(f"{title}: none"))
+
+
+def slices(found: dict[str, Any], where: str) -> list[str]:
+    """Return a line for each slice that is told and large enough to say something, and one for what is left out."""
+    large = [one for one in found["shown"] if not one["small"]]
+    lines = [f"  slice {one['column']} {one['value']} on {where}: {_slice(found['metric'], one)}" for one in large]
+    hidden = len(found["shown"]) - len(large) + found["more"]
+    if hidden:
+        lines.append(f"  {hidden} more slices on {where}, small ones among them: --json and the report")
+    return lines
+
+
+def _slice(metric: str, one: dict[str, Any]) -> str:
+    told = f"{metric} {one['after']:.4g} on {one['n']} samples"
+    if one["before"] is None:
+        return told
+    told = f"{metric} {one['after']:.4g} against {one['before']:.4g} on {one['n']} samples"
+    return told if one["interval"] is None else f"{told} (gain {one['interval'][0]:+.4f} to {one['interval'][1]:+.4f})"

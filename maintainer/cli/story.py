@@ -97,6 +97,8 @@ def _tell(found: dict[str, Any]) -> None:
     for name, words in told:
         if found[name] is not None:
             print(f"  {words}: {found[name]:+.4f}")
+    if found["slices"]:
+        print(*say.slices(found["slices"], "what was scored"), sep="\n")
     print(f"  report: {found['report']}")
 
 

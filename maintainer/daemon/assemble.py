@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from maintainer.compute.child import run_job
 from maintainer.daemon.collect import collect
+from maintainer.daemon.foreseeing import outlook_request
 from maintainer.daemon.machine import Outcome
 from maintainer.daemon.phases import job_of, phase_spec, version_dir
 from maintainer.daemon.reports import report_run
@@ -79,12 +80,8 @@ class Assembly:
 
     def _outlook(self, record: RunRecord, policy: Policy, collected: Path) -> str:
         """Return why no challenger could pass the gates; empty where one may, and training is worth its compute."""
-        request = {
-            "policy": policy.model_dump(mode="json", by_alias=True),
-            "collect": str(collected),
-            "champion": str(version_dir(self.settings, record, record.champion)) if record.champion else None,
-        }
-        return str(self.ask("outlook", request)["why"])
+        champion = version_dir(self.settings, record, record.champion) if record.champion else None
+        return str(self.ask("outlook", outlook_request(policy, collected, champion))["why"])
 
     def _heavy(self, record: RunRecord, policy: Policy, phase: Phase) -> None:
         run_dir = self.settings.run_dir(record.id).absolute()

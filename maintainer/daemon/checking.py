@@ -8,13 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter
-
 from maintainer.daemon import former_checks
 from maintainer.daemon.context import Context, Profiled
+from maintainer.daemon.foreseeing import outlook
 from maintainer.daemon.reports import report_path
 from maintainer.daemon.starting import next_run
-from maintainer.decide.decision import RunFacts, decide
+from maintainer.decide.decision import RunFacts, decide, wait
 from maintainer.decide.triggers import assess_all, spend
 from maintainer.domain.evidence import Decision, Evidence, Finding
 from maintainer.domain.metrics import metrics_of
@@ -34,8 +33,6 @@ from maintainer.store.windows import Reader
 log = logging.getLogger(__name__)
 
 HISTORY = 60  # former checks whose figures a report shows
-
-DECISION = TypeAdapter(Decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
     subject = Subject(context, policy, champion, Reader(context.database, context.schema(policy), now), now)
     evidence = gather(subject)
     findings = judge(subject, evidence)
-    decision = decide(policy, findings, _facts(subject), now)
+    decision = _foreseen(subject, decide(policy, findings, _facts(subject), now))
     if not scheduled:
         told = f"this check was made by hand; the daemon's next one would start a run, because {decision.reason}"
         decision = replace(decision, start=False, reason=told if decision.start else decision.reason, scheduled=False)
@@ -234,7 +231,17 @@ def _facts(subject: Subject) -> RunFacts:
         labels_available=subject.reader.counts(subject.window).labelled,
         run_starts=tuple(run.created_at for run in runs if run.champion is not None),
         running=bool(subject.context.control.open_runs(subject.policy.model)),
+        labels_known=subject.reader.labels_known(),
+        outlook=former_checks.outlook(subject.context.control, subject.policy, subject.champion.version),
     )
+
+
+def _foreseen(subject: Subject, decision: Decision) -> Decision:
+    """Return the decision to wait in place of one for a run that no challenger could pass, whatever it cost."""
+    if not decision.start:
+        return decision
+    found = outlook(subject.context, subject.policy, subject.champion, subject.reader)
+    return wait(decision, found) if found else decision
 
 
 def _keep(subject: Subject, evidence: Evidence, findings: tuple[Finding, ...], decision: Decision) -> Checked:
@@ -256,7 +263,7 @@ def _keep(subject: Subject, evidence: Evidence, findings: tuple[Finding, ...], d
         policy_hash=policy_hash(policy),
         evidence=former_checks.EVIDENCE.dump_json(kept).decode(),
         findings=former_checks.FINDINGS.dump_json(findings).decode(),
-        decision=DECISION.dump_json(decision).decode(),
+        decision=former_checks.DECISION.dump_json(decision).decode(),
     )
     context.control.add_check(record, run)
     checked = Checked(check_id, evidence, findings, decision, run.id if run else None)

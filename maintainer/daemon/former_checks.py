@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
-from maintainer.domain.evidence import Evidence, Finding, TriggerState
-from maintainer.domain.policy import Policy
+from maintainer.domain.evidence import Decision, Evidence, Finding, Outlook, TriggerState
+from maintainer.domain.policy import Policy, policy_hash
 from maintainer.errors import StoreError
 from maintainer.store.control import CheckRecord, Control
 
 log = logging.getLogger(__name__)
 
+DECISION = TypeAdapter(Decision)
 EVIDENCE = TypeAdapter(Evidence)
 FINDINGS = TypeAdapter(tuple[Finding, ...])
 
@@ -37,6 +38,22 @@ def states(control: Control, policy: Policy, champion: str) -> dict[str, Trigger
         return {}
     same = _same_triggers(policy, control.policy(last.policy_hash))
     return {finding.trigger: finding.state for finding in findings if finding.trigger in same}
+
+
+def outlook(control: Control, policy: Policy, champion: str) -> Outlook | None:
+    """Return what the last scheduled check waits for, where a run could not have passed its gates.
+
+    None under another champion or another policy, of which nobody knows yet, and after a check that cannot be read.
+    """
+    last = control.scheduled_check(policy.model)
+    if last is None or last.policy_hash != policy_hash(policy):
+        return None
+    try:
+        seen, decision = evidence_of(last), DECISION.validate_json(last.decision)
+    except (StoreError, ValidationError) as error:
+        log.warning("what %s waits for is looked at anew: %s", policy.model, error)
+        return None
+    return decision.outlook if seen.version == champion else None
 
 
 def _same_triggers(policy: Policy, former: str) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from maintainer.daemon import former_checks
 from maintainer.daemon.context import Context
+from maintainer.decide.decision import still_missing
 from maintainer.domain.evidence import TriggerMode
 from maintainer.domain.policy import Policy
 from maintainer.domain.sample import Window
@@ -24,18 +25,24 @@ class Waiting:
 def waiting(context: Context, policy: Policy, champion: str, reader: Reader) -> list[Waiting]:
     """Return the triggers that had fired at the last scheduled check, or were spent with their rule still holding."""
     needed, known = policy.run.needs.labels, reader.labels_known()
-    window = Window.before(context.clock(), policy.checks.window.last)
+    have = reader.counts(Window.before(context.clock(), policy.checks.window.last)).labelled
+    fired = needed - have, f"has fired: {have} of the {needed} labelled samples that a run needs are there"
+    seen = former_checks.outlook(context.control, policy, champion)
+    if have >= needed and seen is not None:
+        come = known - seen.labels_known
+        told = f"has fired: {come} of about {seen.labels_wanted} more labels have come: {seen.reason}"
+        fired = still_missing(policy, seen, known, context.clock()), told
     found: list[Waiting] = []
     for trigger, state in former_checks.states(context.control, policy, champion).items():
         match state.mode:
             case TriggerMode.FIRED:
-                have = reader.counts(window).labelled
-                told = f"has fired: {have} of the {needed} labelled samples that a run needs are there"
+                missing, told = fired
             case TriggerMode.SPENT if state.recent[-1:] == (True,):
-                have = known - state.labels_at_run
-                told = f"still holds after its run: {have} of the {needed} new labels that another run needs have come"
+                come = known - state.labels_at_run
+                missing = needed - come
+                told = f"still holds after its run: {come} of the {needed} new labels that another run needs have come"
             case _:
                 continue
-        if have < needed:
-            found.append(Waiting(trigger, needed - have, f"{trigger} {told}"))
+        if missing > 0:
+            found.append(Waiting(trigger, missing, f"{trigger} {told}"))
     return found

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,12 @@ def evidently(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def outlook(request: dict[str, Any]) -> dict[str, Any]:
-    """Say why no challenger can pass the gates with what a run collected; nothing where one may."""
+    """Say why no challenger can pass the gates with what was collected, and how many labels are missing."""
     from maintainer.domain.policy import Policy
     from maintainer.gate.foresee import foresee
 
     champion = None if request["champion"] is None else Path(request["champion"])
-    return {"why": foresee(Policy.model_validate(request["policy"]), Path(request["collect"]), champion)}
+    return asdict(foresee(Policy.model_validate(request["policy"]), Path(request["collect"]), champion))
 
 
 def doubt(request: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from maintainer.domain.evidence import Decision, Finding, TriggerMode
+from maintainer.domain.evidence import Decision, Finding, Outlook, TriggerMode
 from maintainer.domain.policy import Policy
 from maintainer.domain.values import format_duration
+
+LOOKS = 4  # within the length of a window, at the gates that nobody could pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,15 @@ class RunFacts:
     run_starts: tuple[datetime, ...]  # aware; of former runs, in any order
     running: bool  # a run of this model is going on
     champion: bool = True  # there is one
+    labels_known: int = 0  # labels that have ever arrived
+    outlook: Outlook | None = None  # of the last check, where a run could not have passed its gates
 
 
 def decide(policy: Policy, findings: Iterable[Finding], facts: RunFacts, now: datetime) -> Decision:
     """Return whether to start a run now (aware); the order of the findings does not matter.
 
     A fired trigger that lacks labels, or meets the cool-down or the budget, waits: the reason says for what, with
-    numbers, and until when.
+    numbers, and until when. What it waits for goes with the decision, so that the next check knows of it.
     """
     known = list(findings)
     fired = tuple(sorted(f.trigger for f in known if f.state.mode is TriggerMode.FIRED))
@@ -41,8 +45,14 @@ def decide(policy: Policy, findings: Iterable[Finding], facts: RunFacts, now: da
         would = f"would wait for {waits}" if waits else "would start a run now"
         return Decision(False, f"{who}, but the mode is observe: nothing starts; in mode auto it {would}.", fired)
     if waits:
-        return Decision(False, f"{who}, but waits for {waits}.", fired)
+        return Decision(False, f"{who}, but waits for {waits}.", fired, outlook=facts.outlook)
     return Decision(True, f"{who}: {'; '.join(_sentences(known, fired))}.", fired)
+
+
+def wait(decision: Decision, outlook: Outlook) -> Decision:
+    """Return the decision to wait where a run would start that no challenger could pass."""
+    who = f"{_listed(decision.triggers)} fired"
+    return Decision(False, f"{who}, but waits for labels: {outlook.reason}.", decision.triggers, outlook=outlook)
 
 
 def _calm(findings: list[Finding]) -> str:
@@ -53,7 +63,11 @@ def _calm(findings: list[Finding]) -> str:
 
 
 def _obstacles(policy: Policy, facts: RunFacts, now: datetime) -> list[str]:
-    found = (_labels(policy, facts), _cooldown(policy, facts, now), _budget(policy, facts, now))
+    found = (
+        _labels(policy, facts) or _gates(policy, facts, now),
+        _cooldown(policy, facts, now),
+        _budget(policy, facts, now),
+    )
     return [words for words in found if words]
 
 
@@ -62,6 +76,25 @@ def _labels(policy: Policy, facts: RunFacts) -> str:
     if facts.labels_available >= needed:
         return ""
     return f"labels ({facts.labels_available} of the {needed} needed)"
+
+
+def _gates(policy: Policy, facts: RunFacts, now: datetime) -> str:
+    """Return what is missing before it is worth to look again whether a challenger could pass the gates."""
+    seen = facts.outlook
+    if seen is None or still_missing(policy, seen, facts.labels_known, now) == 0:
+        return ""
+    come = facts.labels_known - seen.labels_known
+    return f"labels ({come} of about {seen.labels_wanted} have come since {_moment(seen.at)}: {seen.reason})"
+
+
+def still_missing(policy: Policy, seen: Outlook, labels_known: int, now: datetime) -> int:
+    """Return how many labels an outlook still waits for; 0 when it is worth another look.
+
+    That is so when the labels have come that it asked for, or a quarter of the window has passed: samples have become
+    former ones meanwhile, or the champion has other ones wrong. Before that the answer would be the same.
+    """
+    moved = now >= seen.at + policy.checks.window.last / LOOKS
+    return 0 if moved else max(0, seen.labels_known + seen.labels_wanted - labels_known)
 
 
 def _cooldown(policy: Policy, facts: RunFacts, now: datetime) -> str:

@@ -48,6 +48,7 @@ def task_faults(task: Task) -> Iterator[Fault]:
     for name, feature in task.features.items():
         yield from _contract_faults(("task", "features", name), feature)
     yield from _class_faults(task)
+    yield from _slice_faults(task)
 
 
 def _sight_faults(task: Task) -> Iterator[Fault]:
@@ -100,6 +101,18 @@ def _class_faults(task: Task) -> Iterator[Fault]:
         yield Fault(path, f"is given, but {task.kind} answers a number; leave it out")
     elif len(task.classes) == 1:
         yield Fault(path, f"lists only '{task.classes[0]}'; wanted at least two, or none to learn them at bootstrap")
+
+
+def _slice_faults(task: Task) -> Iterator[Fault]:
+    path: Path = ("task", "slices")
+    if task.slices and task.reads_text:
+        yield Fault(path, f"is given, but {task.kind} has no features to tell slices by; leave it out")
+        return
+    yield from repeated(path, task.slices)
+    for i, column in enumerate(task.slices):
+        if column not in task.features:
+            message = f"names '{column}', which is no feature; {wanted('', task.features)}"
+            yield Fault((*path, i), message, column, tuple(task.features))
 
 
 def repeated(path: Path, words: Sequence[str]) -> Iterator[Fault]:

@@ -104,6 +104,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """Why no challenger could pass the gates, as it was seen at a moment, and what it takes to look again."""
+
+    reason: str
+    at: datetime
+    labels_known: int  # labels that had ever arrived by then
+    labels_wanted: int  # more of them, at least one
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a check leads to: start a run, or not, and why in words."""
 
@@ -111,3 +121,4 @@ class Decision:
     reason: str
     triggers: tuple[str, ...] = ()
     scheduled: bool = True  # by the clock; a check that a person asks for moves neither the schedule nor a trigger
+    outlook: Outlook | None = None  # what the fired triggers wait for, where a run could not pass its gates

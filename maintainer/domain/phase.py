@@ -80,6 +80,7 @@ class Trial(Frozen):
     number: int  # 0 is the policy as it stands
     settings: dict[str, float]  # learning_rate, penalty (a factor of its usual strength), replay_share
     centre: dict[str, float]  # the same of the policy
+    unfreeze: str | None = None  # what of a pre-trained network learned, where the search chooses
     score: float | None  # gain on new data, less what former data lost beyond the budget
     outcome: Literal["finished", "given up", "failed"]
     course: tuple[float, ...]  # the main metric after each epoch, more is better
@@ -191,6 +192,32 @@ class Moved(Frozen):
     classes: tuple[ClassMoved, ...] = ()  # those that labels have, for classification
 
 
+class SliceMoved(Frozen):
+    """One slice of the samples: what each model comes to there and what flipped; a bound has 95 % by itself."""
+
+    column: str
+    value: str  # a category, a number, or a range of numbers in words
+    n: int
+    small: bool  # too few samples to conclude anything from
+    before: float | None  # the main metric of the champion; None without one
+    after: float
+    gain: float | None  # positive is better; a share of `before` for mae and rmse
+    interval: tuple[float, float] | None = None  # of the gain; None where it is small
+    negative: float | None = None  # share of its samples that were right and are wrong now
+    positive: float | None = None
+    negative_interval: tuple[float, float] | None = None
+    positive_interval: tuple[float, float] | None = None
+
+
+class Slices(Frozen):
+    """What became of each slice, the one that lost most first, small ones last."""
+
+    metric: str
+    shown: tuple[SliceMoved, ...]
+    more: int  # that are not shown
+    more_small: int = 0  # of those, the small ones
+
+
 class PeriodFigure(Frozen):
     """The main metric on the part of a former holdout that no version has ever learned from."""
 
@@ -210,7 +237,8 @@ class GateResult(Frozen):
     negative_flip_rate: float | None
     positive_flip_rate: float | None
     moved: dict[str, Moved] = {}  # holdout -> what flipped there
-    metric: str = ""  # the main one, of the periods
+    slices: dict[str, Slices] = {}  # holdout -> its slices, where the policy names columns for them
+    metric: str = ""  # the main one, of the periods and slices
     periods: tuple[PeriodFigure, ...] = ()  # oldest first; the last is the run's own
 
     @property

@@ -82,7 +82,9 @@ class Task(Section):
     prediction: Text = Field(
         default="prediction", description="column of what the model answered in production, when logged"
     )
-    slices: Annotated[NotBuilt, only([])] = LATER
+    slices: tuple[FeatureName, ...] = Field(
+        default=(), description="features whose values are reported one by one, before and after each run"
+    )
     protected: Annotated[NotBuilt, only([])] = LATER
     image: Annotated[NotBuilt, only()] = LATER
 

@@ -125,7 +125,7 @@ class EarlyStopping(Section):
 
 
 class Search(Section):
-    """Settings that are tried before the training: learning rate, strength of the penalty, replay share."""
+    """Settings that are tried before the training: learning rate, strength of the penalty, replay share, layers."""
 
     trials: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
         default=0, description="trainings that are made to find better settings; 0: none; needs the extra 'search'"
@@ -152,6 +152,8 @@ FrontierPart = Literal["replay", "distillation", "penalty", "sweep"]
 
 
 Unfreeze = Literal["auto", "all", "top", "gradual", "head", "lora"]
+USUAL_UNFREEZE: Unfreeze = "top"  # what auto stands for
+SEARCHED_UNFREEZE: tuple[Unfreeze, ...] = ("head", "top", "all")  # under auto, where a search chooses
 
 
 class Train(Section):

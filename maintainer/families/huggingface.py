@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maintainer.domain.sample import TaskKind
 from maintainer.domain.sections import Base
-from maintainer.domain.training import Train, Unfreeze
+from maintainer.domain.training import USUAL_UNFREEZE, Train, Unfreeze
 from maintainer.errors import InputError
 from maintainer.families import lora, network, probe, text
 from maintainer.families.family import Weights
@@ -50,7 +50,7 @@ class HuggingFaceFamily:
     def under(cls, rules: Train) -> HuggingFaceFamily:
         """Return the family as the rules of a policy want it to learn."""
         halved = halves() if rules.precision == "auto" else rules.precision == "bf16"
-        return cls("top" if rules.unfreeze == "auto" else rules.unfreeze, halved)
+        return cls(USUAL_UNFREEZE if rules.unfreeze == "auto" else rules.unfreeze, halved)
 
     @property
     def learning_rate(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,16 @@ PARTS = {
 SPANS = {"current": "new", "reference": "former"}
 
 
-def foresee(policy: Policy, collect: Path, champion: Path | None) -> str:
-    """Return why no challenger can pass the gates with what a run collected; empty where one may.
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Why no challenger can pass; `why` is empty where one may."""
+
+    why: str
+    labels: int | None  # that are missing for the gate that wants most; None where no number would do
+
+
+def foresee(policy: Policy, collect: Path, champion: Path | None) -> Foreseen:
+    """Return why no challenger can pass the gates with what a run collected.
 
     Raises InputError where a holdout or the champion cannot be read.
     """
@@ -37,13 +46,15 @@ def foresee(policy: Policy, collect: Path, champion: Path | None) -> str:
     known = {file.name: outlook.Holdout(file.n, wrong.get(file.name)) for file in held}
     short = outlook.shortfalls(policy.gates, known, bootstrap=champion is None)
     if not short:
-        return ""
+        return Foreseen("", None)
     try:
         rows = CollectResult.model_validate_json((collect / "result.json").read_text(encoding="utf-8")).rows
     except (OSError, ValueError) as error:
         raise InputError(f"{collect / 'result.json'} is no result of a collection: {error}") from error
-    told = [f"{one.sentence}{_labels(one, rows, policy.data.split.holdout)}" for one in short]
-    return f"too few labels: whatever were trained, {'; '.join(told)}"
+    wanted = [_labels(one, rows, policy.data.split.holdout) for one in short]
+    told = [f"{one.sentence}{_told(one, *labels)}" for one, labels in zip(short, wanted, strict=True)]
+    missing = [needed - have for needed, have in wanted if needed is not None]
+    return Foreseen(f"too few labels: whatever were trained, {'; '.join(told)}", max(missing, default=None))
 
 
 def _wrong(gates: tuple[Gate, ...], task: TaskKind, held: list[Holdout], champion: Path) -> dict[str, int]:
@@ -59,10 +70,16 @@ def _wrong(gates: tuple[Gate, ...], task: TaskKind, held: list[Holdout], champio
     }
 
 
-def _labels(short: Shortfall, rows: dict[str, int], share: float) -> str:
-    """Return how many labelled samples in all would fill the holdout."""
-    if short.needed is None:
-        return ""
+def _labels(short: Shortfall, rows: dict[str, int], share: float) -> tuple[int | None, int]:
+    """Return how many labelled samples in all would fill the holdout, None where no number would, and how many are."""
     have = sum(rows.get(name, 0) for name in PARTS[short.on])
+    if short.needed is None:
+        return None, have
     parts = have / short.n if short.n else 1 / share
-    return f" (about {round(short.needed * parts)} labelled {SPANS[short.on]} samples in all; there are {have})"
+    return round(short.needed * parts), have
+
+
+def _told(short: Shortfall, needed: int | None, have: int) -> str:
+    if needed is None:
+        return ""
+    return f" (about {needed} labelled {SPANS[short.on]} samples in all; there are {have})"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maintainer.champion import Answers, Model, load_session
 from maintainer.domain.gates import aim
 from maintainer.domain.metrics import negative_flips
-from maintainer.domain.phase import ExportResult, GateResult, PeriodFigure, PhaseSpec
+from maintainer.domain.phase import ExportResult, GateResult, PeriodFigure, PhaseSpec, Slices
 from maintainer.domain.policy import Gate, LatencyGate
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError
@@ -21,6 +21,7 @@ from maintainer.gate.gates import judge_all
 from maintainer.gate.holdout import Holdout, read_holdout, write_answers
 from maintainer.gate.latency import Call, time_calls
 from maintainer.gate.moved import measured, moved, tolerance_of, unlearned
+from maintainer.gate.sliced import named, slices_of
 from maintainer.gate.statistics import Resampling
 from maintainer.rows import columns_of, missing_row
 
@@ -51,9 +52,21 @@ def run(spec: PhaseSpec) -> None:
         speeds=_speeds(spec.policy.gates, challenger, champion, holdouts),
     )
     result = summarise(figures, spec.policy.gates, Resampling(seed=spec.policy.train.seed))
-    result = result.model_copy(update={"periods": _periods(spec, task, challenger, champion)})
+    slices = _slices(spec, figures, holdouts)
+    result = result.model_copy(update={"periods": _periods(spec, task, challenger, champion), "slices": slices})
     write_answers(Path(spec.out) / "answers.parquet", [(h, _columns(*said[h.name])) for h in holdouts])
     (Path(spec.out) / "result.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
+
+
+def _slices(spec: PhaseSpec, figures: Figures, holdouts: list[Holdout]) -> dict[str, Slices]:
+    """Return the slices of each holdout by the columns that the policy names; numbers by the former samples."""
+    task, gates = spec.policy.task, spec.policy.gates
+    if not task.slices:
+        return {}
+    kinds = {column: task.kinds[column] for column in task.slices}
+    names = named({holdout.name: columns_of(holdout.table, kinds) for holdout in holdouts}, "reference")
+    metric, near, how = aim(gates, task.of), tolerance_of(gates, task.of), Resampling(seed=spec.policy.train.seed)
+    return {name: slices_of(metric, figures.holdouts[name], of, near, how) for name, of in names.items()}
 
 
 def _read_holdouts(collect: Path, task: TaskKind) -> list[Holdout]:

@@ -74,6 +74,19 @@ def share_at_most(hits: int, n: int, confidence: float) -> float:
     return 1.0 if hits >= n else float(special.betaincinv(hits + 1, n - hits, confidence))
 
 
+def wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
+    """Return the score bounds of a share of which `hits` of n were seen, each one-sided; (0, 1) without samples.
+
+    Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z, share = float(special.ndtri(confidence)), hits / n
+    middle, reach = share + z**2 / (2 * n), z * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = ((middle + side * reach) / (1 + z**2 / n) for side in (-1, 1))
+    return max(low, 0.0) if hits else 0.0, min(high, 1.0) if hits < n else 1.0
+
+
 def fewest(share: float, confidence: float) -> int:
     """Return the least n in which not one hit excludes a true share as high as `share`, 0 < share < 1."""
     return ceil(log(1 - confidence) / log(1 - share))

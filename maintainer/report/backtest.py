@@ -8,11 +8,14 @@ from datetime import datetime
 from math import isfinite
 
 from maintainer.domain.metrics import RELATIVE, lost
+from maintainer.domain.phase import Slices
 from maintainer.report import charts, heatmap, words
 from maintainer.report.charts import Lines, Mark, Series
 from maintainer.report.page import render
+from maintainer.report.slices import slice_tables
 
 LISTED = 300  # rows of the table of events
+SCORED = "all samples after the bootstrap"
 SAME = 5e-4  # a change below this is none: points of the metric, or a share where it is in the label's unit
 
 Step = tuple[datetime, float | None, float | None, float | None, float | None, int]
@@ -50,6 +53,7 @@ class BacktestView:
     notes: tuple[str, ...] = ()
     rollbacks: int = 0
     failures: int = 0
+    slices: Slices | None = None  # both models on all samples after the bootstrap; None where the policy names none
 
 
 def render_backtest(view: BacktestView) -> str:
@@ -67,6 +71,7 @@ def render_backtest(view: BacktestView) -> str:
             "cut": len(shown) < len(view.r_table) or any(len(row) > heatmap.MOST for row in view.r_table),
             "passes": passes(view.events)[-LISTED:],
             "happened": len(passes(view.events)),
+            "slices": slice_tables({SCORED: view.slices}, {}) if view.slices else [],
         },
     )
 

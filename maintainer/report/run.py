@@ -19,6 +19,7 @@ from maintainer.report.check import beyond_chance
 from maintainer.report.frontier import Frontier
 from maintainer.report.matrix import Row, dip, matrix
 from maintainer.report.page import render
+from maintainer.report.slices import slice_tables
 
 CLASSES = 60  # rows of the table of classes
 HOLDOUTS = {"current": "new data (current holdout)", "reference": "former data (reference holdout)"}
@@ -107,6 +108,7 @@ def render_run(view: RunView) -> str:
             "holdouts": HOLDOUTS,
             "moved": sorted(view.gate.moved.items()) if view.gate else [],
             "classes": class_rows(view.gate) if view.gate else [],
+            "slices": slice_tables(view.gate.slices, HOLDOUTS) if view.gate else [],
             "dip": dip(train) if train else None,
             **line_figures(view.line),
         },

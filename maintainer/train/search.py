@@ -22,9 +22,10 @@ from typing import Any, Literal
 
 from maintainer.domain.metrics import HIGHER_IS_BETTER, lost
 from maintainer.domain.phase import Trial
-from maintainer.domain.training import Train
+from maintainer.domain.training import SEARCHED_UNFREEZE, USUAL_UNFREEZE, Train, Unfreeze
 from maintainer.domain.training_rules import PENALISED, REHEARSING
 from maintainer.errors import InputError
+from maintainer.families.registry import family_of
 from maintainer.train.recipe import CALM
 from maintainer.train.situation import Outcome, Situation
 
@@ -74,24 +75,25 @@ def searched(situation: Situation, make: Make) -> Found:
         return Found(situation, (), "")
     trials, notebook = list[Trial](), _Notebook(situation)
     trials += notebook.read()
-    study = _study(trials)
+    study = _study(situation, trials)
     limit = rules.timeout.total_seconds()
     while len(trials) < rules.trials and (not trials or sum(t.seconds for t in trials) < limit):
         trials.append(_try(study, situation, make, len(trials)))
         notebook.write(trials)
     best = max(trials, key=lambda trial: (trial.score if trial.score is not None else -math.inf, -trial.number))
-    note = f"search: trial {best.number} of {len(trials)} was best: {in_words(best.settings)}"
+    note = f"search: trial {best.number} of {len(trials)} was best: {in_words(best)}"
     if len(trials) < rules.trials:
         note += f"; {rules.trials - len(trials)} trials were not made within {limit:g} s"
-    return Found(_with(situation, best.settings), tuple(trials), note)
+    return Found(_with(situation, best.settings, best.unfreeze), tuple(trials), note)
 
 
-def in_words(settings: Settings) -> str:
-    """Return settings as they are told in a report."""
-    return ", ".join(f"{name} {value:.3g}" for name, value in settings.items())
+def in_words(trial: Trial) -> str:
+    """Return the settings of a trial as they are told in a report."""
+    told = [f"{name} {value:.3g}" for name, value in trial.settings.items()]
+    return ", ".join(told if trial.unfreeze is None else [*told, f"unfreeze {trial.unfreeze}"])
 
 
-def _study(trials: list[Trial]) -> Any:
+def _study(situation: Situation, trials: list[Trial]) -> Any:
     try:
         import optuna
     except ImportError as error:
@@ -102,16 +104,19 @@ def _study(trials: list[Trial]) -> Any:
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FULL, n_warmup_steps=CALM),
     )
     for trial in trials:
-        study.add_trial(_frozen(trial))
+        study.add_trial(_frozen(situation, trial))
     return study
 
 
-def _frozen(trial: Trial) -> Any:
+def _frozen(situation: Situation, trial: Trial) -> Any:
     """Return a trial that was made before as Optuna keeps it."""
     import optuna
 
-    space = _space(trial.centre)
-    known = {name: value for name, value in trial.settings.items() if name in space}
+    space = _space(trial.centre, trial.unfreeze is not None)
+    known: dict[str, Any] = {name: value for name, value in trial.settings.items() if name in space}
+    if trial.unfreeze is not None:
+        known["unfreeze"] = trial.unfreeze
+        known["learning_rate"] = _within(known["learning_rate"] / _pace(situation, trial.unfreeze), trial.centre)
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState[STATES[trial.outcome]],
         value=trial.score if trial.outcome == "finished" else None,
@@ -121,12 +126,14 @@ def _frozen(trial: Trial) -> Any:
     )
 
 
-def _space(centre: Settings) -> dict[str, Any]:
+def _space(centre: Settings, thawing: bool) -> dict[str, Any]:
     """Return what each setting may be, around that of the policy."""
-    from optuna.distributions import FloatDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     rate = centre["learning_rate"]
-    found = {"learning_rate": FloatDistribution(rate / FACTOR, rate * FACTOR, log=True)}
+    found: dict[str, Any] = {"learning_rate": FloatDistribution(rate / FACTOR, rate * FACTOR, log=True)}
+    if thawing:
+        found["unfreeze"] = CategoricalDistribution(SEARCHED_UNFREEZE)
     if "penalty" in centre:
         found["penalty"] = FloatDistribution(1 / STIFFNESS, STIFFNESS, log=True)
     if "replay_share" in centre:
@@ -146,7 +153,34 @@ def _centre(situation: Situation) -> Settings:
     return found
 
 
-def _with(situation: Situation, settings: Settings) -> Situation:
+def _within(rate: float, centre: Settings) -> float:
+    """Return a learning rate within its range, which a division may leave by a hair."""
+    return min(max(rate, centre["learning_rate"] / FACTOR), centre["learning_rate"] * FACTOR)
+
+
+def thawed(situation: Situation) -> Unfreeze | None:
+    """Return what the policy lets learn of a pre-trained network where the search may choose; None where it may not."""
+    asked = situation.rules.unfreeze == "auto" and situation.family.name == "huggingface"
+    return USUAL_UNFREEZE if asked else None
+
+
+def _learning(situation: Situation, unfreeze: str | None) -> Situation:
+    """Return the situation in which so much of the network learns."""
+    if unfreeze is None:
+        return situation
+    rules = situation.rules.model_copy(update={"unfreeze": unfreeze})
+    return replace(situation, rules=rules, family=family_of(situation.family.name, rules))
+
+
+def _pace(situation: Situation, unfreeze: str | None) -> float:
+    """Return how much faster this much of the network usually learns; 1 where the policy names the learning rate."""
+    if unfreeze is None or situation.rules.optimizer.learning_rate is not None:
+        return 1.0
+    return _learning(situation, unfreeze).family.learning_rate / situation.family.learning_rate
+
+
+def _with(situation: Situation, settings: Settings, unfreeze: str | None) -> Situation:
+    situation = _learning(situation, unfreeze)
     rules = situation.rules
     share = settings.get("replay_share", rules.replay.share)
     changed: dict[str, Any] = {
@@ -162,10 +196,13 @@ def _try(study: Any, situation: Situation, make: Make, number: int) -> Trial:
     import optuna
 
     study.sampler = optuna.samplers.TPESampler(seed=situation.rules.seed + number)  # of a restart too
-    centre = _centre(situation)
+    centre, usual = _centre(situation), thawed(situation)
     if number == 0:
-        study.enqueue_trial(centre)
-    asked = study.ask(_space(centre))
+        study.enqueue_trial(centre | ({"unfreeze": usual} if usual else {}))
+    asked = study.ask(_space(centre, usual is not None))
+    unfreeze: str | None = asked.params.get("unfreeze")
+    settings: Settings = {name: value for name, value in asked.params.items() if name != "unfreeze"}
+    settings["learning_rate"] *= _pace(situation, unfreeze)
     began, course = time.monotonic(), list[float]()
 
     def watch(new: float, former: float | None) -> None:
@@ -178,14 +215,15 @@ def _try(study: Any, situation: Situation, make: Make, number: int) -> Trial:
     reached: float | None = None
     outcome: Literal["finished", "given up", "failed"] = "given up"
     with suppress(GivenUp):
-        made = make(replace(_with(situation, asked.params), checkpoints=None, watch=watch))
+        made = make(replace(_with(situation, settings, unfreeze), checkpoints=None, watch=watch))
         reached = score(made, situation)
         outcome = "failed" if reached is None else "finished"
     study.tell(asked, reached, state=optuna.trial.TrialState[STATES[outcome]])
     return Trial(
         number=number,
-        settings=asked.params,
+        settings=settings,
         centre=centre,
+        unfreeze=unfreeze,
         score=reached,
         outcome=outcome,
         course=tuple(course),

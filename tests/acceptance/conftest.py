@@ -238,6 +238,10 @@ class World:
         then = time.time() - 60 * minutes
         os.utime(path, (then, then))
 
+    def rows(self, count: int, start: datetime, end: datetime, drifted: bool, prefix: str) -> list[dict[str, Any]]:
+        """Return samples of the world before or after it drifted."""
+        return rows(count, start, end, drifted, prefix)
+
     def file(self, name: str, samples: list[dict[str, Any]]) -> Path:
         """Write samples as JSON lines."""
         path = self.home / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
@@ -34,3 +35,33 @@ def test_status_says_which_trigger_waits_for_how_many_labels(world: Any) -> None
     said = world.run("status", "tiny").stdout
     assert re.search(r"10\d more are waited for: inputs-moved has fired: \d+ of the 1000 labelled samples", said)
     assert "label-queue tiny" in said
+
+
+def test_a_trigger_whose_run_could_not_pass_waits_across_restarts_until_the_labels_are_there(world: Any) -> None:
+    text = world.policy.read_text().replace("last: 20d, min_samples: 100", "last: 1d, min_samples: 30")
+    world.policy.write_text(text.replace("labels: 100", "labels: 20").replace("every: 30d", "every: 1s"))
+    decisions = [once(world), once(world)]  # two processes, one after the other
+    assert [decision["start"] for decision in decisions] == [False, False]
+    first, second = decisions
+    assert first["reason"].startswith("inputs-moved fired, but waits for labels: too few labels: whatever were trained")
+    assert first["outlook"] is not None and second["outlook"] == first["outlook"]  # nobody looked again
+    wanted = first["outlook"]["labels_wanted"]
+    told = re.search(r"about (\d+) labelled new samples in all; there are (\d+)\)", first["reason"])
+    assert told is not None and wanted == int(told[1]) - int(told[2]) > 0
+    assert f"waits for labels (0 of about {wanted} have come since" in second["reason"]
+    (waiting,) = world.asked("status", "tiny")["waiting_for_labels"]
+    assert (waiting["trigger"], waiting["labels"]) == ("inputs-moved", wanted)
+    assert [run["run"] for run in world.asked("runs", "tiny")] == ["tiny-0001"]  # the bootstrap: no run was spent
+    now = datetime.now(UTC)
+    more = world.rows(max(wanted, 300), now - timedelta(hours=12), now, True, "n")
+    world.asked("ingest", "tiny", str(world.file("more.jsonl", more)))
+    third = once(world)
+    assert third["start"] and third["triggers"] == ["inputs-moved"] and third["outlook"] is None
+    assert ("train", "finished") in world.journal("tiny-0002")
+
+
+def once(world: Any) -> Any:
+    """Let the daemon do what is due, and end; return the decision of its check."""
+    done = world.run("run", "--once")
+    assert done.returncode == 0, done.stderr
+    return world.asked("status", "tiny")["last_check"]["decision"]

@@ -23,6 +23,7 @@ task:
   time: t
   features: {x: {type: number}, c: {type: category}}
   label: y
+  slices: [c]
 checks: {every: 2d, window: {last: 6d, min_samples: 50}}
 triggers:
   - {name: error-grew, metric: quality.mae, drop: 0.3}
@@ -87,6 +88,19 @@ def test_every_figure_of_the_command_line_is_there_and_the_files_too(played):
     page = Path(found["report"]).read_text()
     assert "turning" in page and len(page) < 500_000
     assert found["rows"] == ROWS and found["higher_is_better"] is False
+
+
+def test_the_slices_of_a_backtest_are_the_scored_samples_of_both_models(played, history):
+    found, lines = played
+    slices = {one["value"]: one for one in found["slices"]["shown"]}
+    table = pq.read_table(history).slice(ROWS - sum(line.rows for line in lines))
+    values, counts = np.unique(table["c"].to_numpy(zero_copy_only=False), return_counts=True)
+    assert {name: one["n"] for name, one in slices.items()} == dict(zip(values, counts, strict=True))
+    for name, of in (("before", "static"), ("after", "maintained")):
+        whole = sum(one[name] * one["n"] for one in slices.values()) / len(table)
+        assert whole == pytest.approx(found[of])
+    assert all(one["gain"] > 0 for one in slices.values())
+    assert "c: high" in Path(found["report"]).read_text()
 
 
 def test_the_no_change_baseline_is_the_label_before(played, history):

@@ -56,7 +56,7 @@ def up_or_down(a: np.ndarray) -> pa.Array:
 def judge(tmp_path, make_onnx):
     """Run the phase: holdouts name -> table, models as arguments of make_onnx; returns its result."""
 
-    def go(holdouts, challenger, champion=None, gates=GATES, kind="tabular-classification") -> GateResult:
+    def go(holdouts, challenger, champion=None, gates=GATES, kind="tabular-classification", slices=()) -> GateResult:
         for name in ("collect", "export", "champion", "out"):
             (tmp_path / name).mkdir()
         for name, table in holdouts.items():
@@ -67,16 +67,21 @@ def judge(tmp_path, make_onnx):
         (tmp_path / "export" / "result.json").write_text(exported.model_dump_json())
         if champion:
             (tmp_path / "champion" / "model.onnx").write_bytes(make_onnx(*champion).SerializeToString())
-        run(spec(tmp_path, bool(champion), gates, kind))
+        run(spec(tmp_path, bool(champion), gates, kind, slices))
         return GateResult.model_validate_json((tmp_path / "out" / "result.json").read_text())
 
     return go
 
 
-def spec(root: Path, champion: bool, gates: list, kind: str) -> PhaseSpec:
+def spec(root: Path, champion: bool, gates: list, kind: str, slices: tuple[str, ...] = ()) -> PhaseSpec:
     features = {"a": {"type": "number"}, "b": {"type": "number"}, "day": {"type": "category"}}
     policy = Policy.model_validate(
-        {"version": 1, "model": "m", "task": {"kind": kind, "features": features, "label": "y"}, "gates": gates}
+        {
+            "version": 1,
+            "model": "m",
+            "task": {"kind": kind, "features": features, "label": "y", "slices": slices},
+            "gates": gates,
+        }
     )
     return PhaseSpec(
         phase="gate",
@@ -114,6 +119,27 @@ def test_a_better_challenger_passes_every_gate(judge, tmp_path):
     assert set(result.champion["reference"]) == {"accuracy", "f1_macro", "log_loss", "ece"}
     assert (result.negative_flip_rate, result.positive_flip_rate) == (0.0, pytest.approx(wrong))
     assert {f.gate: f.n for f in result.findings}["superior accuracy on current"] == 600
+
+
+def test_the_slices_of_a_policy_are_told_on_both_holdouts_beside_all_samples(judge):
+    current, reference = samples(600, 1, up_or_down), samples(500, 2, up_or_down)
+    held = {"current": current, "reference": reference}
+    result = judge(held, (*GOOD, CLASSES), (*POOR, CLASSES), slices=("day", "a"))
+    for name, table in held.items():
+        shown = {(one.column, one.value): one for one in result.slices[name].shown}
+        days = {day: one for (column, day), one in shown.items() if column == "day"}
+        counts = {value["values"] or "(missing)": value["counts"] for value in table["day"].value_counts().to_pylist()}
+        assert {day: one.n for day, one in days.items()} == counts
+        before = sum(one.before * one.n for one in days.values()) / len(table)
+        assert before == pytest.approx(result.champion[name]["accuracy"])
+        assert all(one.after == 1.0 and one.interval is not None for one in days.values())
+        wrong = [value for (column, value), one in shown.items() if column == "a" and one.positive]
+        assert 1 <= len(wrong) <= 2  # the champion is wrong where a lies between -0.5 and 0: in the middle quarters
+        assert len([column for column, _ in shown if column == "a"]) == 4
+
+
+def test_without_slices_in_the_policy_there_are_none(judge):
+    assert judge({"current": samples(60, 1, up_or_down)}, (*GOOD, CLASSES), (*POOR, CLASSES)).slices == {}
 
 
 def test_a_worse_challenger_is_turned_away(judge):

@@ -67,6 +67,7 @@ def test_the_policy_itself_is_tried_first_and_better_settings_are_found(make):
     found = searched(asked, make)
     own, best = found.trials[0], max(t.score for t in found.trials if t.score is not None)
     assert own.settings == {"learning_rate": 1e-5, "penalty": 1.0, "replay_share": 0.5}
+    assert {trial.unfreeze for trial in found.trials} == {None}  # a table has nothing that is frozen
     assert best > own.score
     assert found.situation.rules.optimizer.learning_rate > 1.5e-5
     chosen = make(found.situation).chosen

@@ -136,7 +136,6 @@ def test_the_schema_describes_every_key_and_offers_nothing_that_is_not_built() -
         "fairness",
         "approval",
         "shadow",
-        "slices",
         "quantize",
         "cron",
     }
@@ -197,7 +196,7 @@ def test_durations_sizes_and_fractions_are_shown_as_an_operator_writes_them() ->
     shown = to_yaml(load_text(SMALL + more, "p"))
     for line in ("for: 3 of 5", "cooldown: 2d", "memory: 1536MiB", "timeout: 30m", "last: 7d", "path: inbox/small"):
         assert line in shown
-    assert "notify" not in shown and "slices" not in shown
+    assert "notify" not in shown and "protected" not in shown
 
 
 def test_the_loader_brings_in_no_framework() -> None:

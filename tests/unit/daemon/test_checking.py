@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from maintainer.daemon import status
+from maintainer.daemon import former_checks, status
 from maintainer.daemon.checking import run_check
 from maintainer.daemon.context import Context
 from maintainer.daemon.evidently import write_evidently_report
 from maintainer.daemon.operations import Operations
+from maintainer.domain.evidence import Outlook
 from maintainer.domain.model import Manifest, Span
+from maintainer.domain.policy import Policy
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import StoreError
 from maintainer.settings import load
@@ -239,3 +241,24 @@ def test_an_edit_elsewhere_in_the_policy_leaves_the_triggers_as_they_are(world: 
     path.write_text(path.read_text() + "train: {epochs: 9}\n")
     world.context.load_policies()
     assert world.check().findings[0].state.recent == (True, True)
+
+
+# --- what a trigger waits for
+
+
+def test_what_a_trigger_waits_for_is_forgotten_with_the_policy_the_champion_or_the_check(world: World) -> None:
+    world.policy(AGED)
+    world.crown()
+    world.check()
+    seen = '{"reason":"r","at":"2026-01-01T00:00:00Z","labels_known":7,"labels_wanted":3}'
+    world.change(f"""update model_check set decision = replace(decision, '"outlook":null', '"outlook":{seen}')""")
+    policy = world.context.policy("tiny")
+
+    def known(policy: Policy = policy, champion: str = "v0001") -> Outlook | None:
+        return former_checks.outlook(world.context.control, policy, champion)
+
+    assert known() == Outlook("r", BEGAN, 7, 3)
+    assert known(policy.model_copy(update={"description": "edited"})) is None
+    assert known(champion="v0002") is None
+    world.change("""update model_check set decision = replace(decision, '"labels_known":7', '"labels_known":"x"')""")
+    assert known() is None

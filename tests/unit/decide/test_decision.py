@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maintainer.decide.decision import RunFacts, decide
+from maintainer.decide.decision import RunFacts, decide, still_missing, wait
 from maintainer.decide.triggers import assess_all, spend
-from maintainer.domain.evidence import Finding, TriggerMode, TriggerState
+from maintainer.domain.evidence import Finding, Outlook, TriggerMode, TriggerState
 from maintainer.domain.policy import Policy
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -183,3 +184,45 @@ def test_a_rejected_attempt_is_tried_again_only_with_something_new_to_learn_from
     starts = simulate(rules, [0.9] * 20, [60] * 20, 100)
     hours = [int((start - BEGIN) / timedelta(hours=1)) for start in starts]
     assert hours == list(range(2, 21, 2))  # 100 labels an hour, 200 for each attempt
+
+
+# --- a run that could not pass its gates
+
+HOPELESS = Outlook("too few labels: superior accuracy", BEGIN, labels_known=1000, labels_wanted=300)
+
+
+def seen(come: int = 0, starts: Sequence[datetime] = ()) -> RunFacts:
+    return replace(facts(starts), labels_known=1000 + come, outlook=HOPELESS)
+
+
+def test_a_run_that_nobody_could_pass_is_put_off_and_the_trigger_stays_fired() -> None:
+    decision = wait(decide(policy(), [finding()], facts(), BEGIN), HOPELESS)
+    assert not decision.start and decision.triggers == ("moved",) and decision.outlook == HOPELESS
+    assert decision.reason == "moved fired, but waits for labels: too few labels: superior accuracy."
+
+
+def test_nothing_is_looked_at_again_before_the_labels_that_it_waits_for_have_come() -> None:
+    later = BEGIN + timedelta(hours=1)
+    for come, start in ((0, False), (299, False), (300, True), (5000, True)):
+        decision = decide(policy(), [finding()], seen(come), later)
+        assert decision.start is start
+        if not start:
+            assert decision.outlook == HOPELESS  # for the check after this one
+            told = (
+                f"waits for labels ({come} of about 300 have come since 2026-01-01 00:00 UTC: too few labels: superior"
+            )
+            assert told in decision.reason
+
+
+def test_a_quarter_of_the_window_later_it_is_looked_at_again_without_a_label_more() -> None:
+    quarter = timedelta(days=7) / 4
+    for passed, start in ((quarter - timedelta(seconds=1), False), (quarter, True)):
+        assert decide(policy(), [finding()], seen(), BEGIN + passed).start is start
+    assert still_missing(policy(), HOPELESS, 1100, BEGIN) == 200
+    assert still_missing(policy(), HOPELESS, 1100, BEGIN + quarter) == 0
+
+
+def test_what_it_waits_for_outlives_a_cool_down_and_ends_with_the_trigger() -> None:
+    decision = decide(policy(), [finding()], seen(300, [BEGIN]), BEGIN + timedelta(hours=1))
+    assert "waits for the cool-down" in decision.reason and decision.outlook == HOPELESS
+    assert decide(policy(), [finding(state=TriggerState())], seen(), BEGIN).outlook is None

@@ -47,7 +47,6 @@ def messages(made: Document) -> list[str]:
 UNBUILT = [
     *(("task.kind", kind) for kind in ("token-classification", "image-segmentation", "causal-lm")),
     ("mode", "propose"),
-    ("task.slices", ["b"]),
     ("task.protected", ["b"]),
     ("task.image", "photo"),
     ("task.features.a.missing", "impute"),
@@ -146,6 +145,8 @@ WRONG = [
     ("task.label", "a", "task.label: is 'a', which is a feature too"),
     ("task.id", "b", "task.id: is 'b', which is a feature too"),
     ("task.prediction", "a", "task.prediction: is 'a', which is a feature too"),
+    ("task.slices", ["b", "y"], "task.slices.1: names 'y', which is no feature; wanted one of a, b"),
+    ("task.slices", ["b", "b"], "task.slices.1: is 'b', which is listed before"),
     ("task.prediction", "y", "task.prediction: is 'y', which is the column of label too"),
     ("task.time", "y", "task.label: is 'y', which is the column of time too"),
     ("task.classes", ["x", "x"], "task.classes.1"),

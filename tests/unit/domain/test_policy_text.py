@@ -58,6 +58,7 @@ def test_a_network_that_reads_texts_may_be_larger_and_slower() -> None:
         (document(base={"family": "huggingface", "path": "bases/../x"}), "wanted a folder below bases/"),
         (document(base={"family": "huggingface", "path": "/bases/x"}), "wanted a folder below bases/"),
         (document(triggers=[{"name": "t", "metric": "drift.score.body", "above": 1}]), "which is no evidence"),
+        (document(task={"slices": ["body"]}), "task.slices is given, but text-classification has no features"),
         (document(checks={"drift": {"columns": ["body"]}}), "names 'body', which is no column"),
     ],
 )

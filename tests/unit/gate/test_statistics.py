@@ -21,6 +21,7 @@ from maintainer.gate.statistics import (
     resampled_means,
     share_at_most,
     tango,
+    wilson,
 )
 
 
@@ -180,3 +181,20 @@ def test_a_better_challenger_is_found():
     pairs = Pairs(np.zeros(2000), Answered(new, np.zeros((2000, 0))), None)
     seen = compare("mae", pairs, Answered(old, np.zeros((2000, 0))), Resampling())
     assert 0.1 < seen.low < seen.gain < seen.high < 0.3
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (3, 400), (81, 263)])
+def test_wilson_bounds_are_where_the_score_test_of_the_share_is_at_its_level(hits, n):
+    z = 1.6448536269514722
+    low, high = wilson(hits, n, 0.95)
+    for bound, sign in ((low, 1), (high, -1)):
+        if 0 < bound < 1:
+            assert (hits / n - bound) / np.sqrt(bound * (1 - bound) / n) == pytest.approx(sign * z)
+    assert (low == 0) == (hits == 0) and (high == 1) == (hits == n)
+
+
+def test_wilson_agrees_with_a_published_example():
+    # Newcombe 1998, table I, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E
+    assert wilson(81, 263, 0.975) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(15, 148, 0.975) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    assert wilson(0, 0, 0.95) == (0.0, 1.0)

@@ -125,6 +125,7 @@ def train(with_former: bool = True) -> phase.TrainResult:
                 outcome="finished" if k < 2 else "given up",
                 course=(0.7, 0.75),
                 seconds=12.0,
+                unfreeze="head" if k == 2 else None,
             )
             for k in range(3)
         ),
@@ -156,7 +157,29 @@ def gate() -> phase.GateResult:
         champion={"current": {"accuracy": 0.7819, "log_loss": 0.47}, "reference": {"accuracy": 0.8105}},
         negative_flip_rate=0.0312,
         positive_flip_rate=0.0524,
+        slices={"current": slices(), "reference": slices(more=0)},
     )
+
+
+def slices(metric: str = "accuracy", value: str = "sunday", more: int = 12) -> phase.Slices:
+    """Return a slice that lost, one that may have gained, and a small one."""
+    lost = phase.SliceMoved(
+        column="day",
+        value=value,
+        n=431,
+        small=False,
+        before=0.801,
+        after=0.703,
+        gain=-0.098,
+        interval=(-0.125, -0.071),
+        negative=0.132,
+        positive=0.034,
+        negative_interval=(0.107, 0.161),
+        positive_interval=(0.022, 0.051),
+    )
+    even = lost.model_copy(update={"value": "monday", "after": 0.807, "gain": 0.006, "interval": (-0.011, 0.023)})
+    few = lost.model_copy(update={"value": "holiday", "n": 4, "small": True, "interval": None})
+    return phase.Slices(metric=metric, shown=(lost, even, few), more=more, more_small=more // 2)
 
 
 def care(sample: str) -> phase.Care:
@@ -325,5 +348,5 @@ def reader() -> Callable[[str], Page]:
 @pytest.fixture
 def views() -> SimpleNamespace:
     """Return the builders above, by name."""
-    makers = (care, policy, histogram, score, check, journal, train, run, bare_run, backtest)
+    makers = (care, slices, policy, histogram, score, check, journal, train, run, bare_run, backtest)
     return SimpleNamespace(NOW=NOW, PROMOTED=PROMOTED, **{maker.__name__: maker for maker in makers})

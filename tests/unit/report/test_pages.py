@@ -18,6 +18,7 @@ from maintainer.domain.run import Kind, Phase, Verdict, replay
 from maintainer.domain.sample import Window
 from maintainer.monitor.check import Measured, Seen, assemble
 from maintainer.monitor.exchange import DriftReply
+from maintainer.report import words
 from maintainer.report.backtest import headline, passes, render_backtest
 from maintainer.report.check import metric_row, render_check, share_interval
 from maintainer.report.run import before_after, budget_limit, render_run, stretches
@@ -125,6 +126,34 @@ def test_what_came_from_data_is_escaped_in_a_backtest(views: SimpleNamespace, re
     told = ((views.NOW, "promoted", EVIL), (views.NOW, EVIL, EVIL))
     evil = replace(view, model=EVIL, metric=EVIL, events=told, notes=(EVIL,), policy_yaml=EVIL)
     assert_harmless(reader(render_backtest(evil)))
+
+
+def test_what_came_from_data_is_escaped_in_the_slices(views: SimpleNamespace, reader: Reader) -> None:
+    view, evil = views.run(), views.slices(value=EVIL)
+    assert_harmless(reader(render_run(replace(view, gate=view.gate.model_copy(update={"slices": {"current": evil}})))))
+    assert_harmless(reader(render_backtest(replace(views.backtest(), slices=evil))))
+
+
+def test_each_slice_has_its_figures_its_bounds_and_a_word(views: SimpleNamespace, reader: Reader) -> None:
+    text = " ".join(reader(render_run(views.run())).text.replace(words.MINUS, "-").split())
+    rows = [
+        "day: sunday 431 0.801 0.703 -0.098 -0.125 to -0.071 ✗ worse 13.2 % 10.7 % to 16.1 % 3.4 % 2.2 % to 5.1 %",
+        "day: monday 431 0.801 0.807 +0.006 -0.011 to +0.023 within chance",
+        "day: holiday 4 0.801 0.703 -0.098 small",
+    ]
+    for row in rows:
+        assert text.count(row) == 2, row
+    assert text.count("12 slices more, 6 of them small") == 1
+
+
+def test_gains_of_errors_are_shares_and_without_slices_there_is_no_table(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    view = replace(views.backtest(), slices=views.slices("mae"))
+    text = " ".join(reader(render_backtest(view)).text.replace(words.MINUS, "-").split())
+    assert "mae on each slice" in text and "A gain above 0 is better, as a share" in text
+    assert "-9.8 % -12.5 % to -7.1 % ✗ worse" in text
+    assert "Per slice" not in render_backtest(views.backtest())
 
 
 def assert_harmless(page: Any) -> None:
@@ -265,6 +294,7 @@ def test_a_run_tells_how_it_ended_why_and_each_interruption(views: SimpleNamespa
 def test_every_trial_of_a_search_is_shown_with_its_settings(views: SimpleNamespace, reader: Reader) -> None:
     text = reader(render_run(views.run())).text
     assert "learning rate 0.002, penalty 2.5" in text
+    assert "penalty 2.5, unfreeze head" in text and text.count("unfreeze") == 1
     assert text.count("given up") == 1
 
 
