@@ -85,6 +85,9 @@ class PlainFamily:
         del before, after, fill
         return dict(weights)
 
+    def prime(self, module: Mlp, inputs: Vectors, targets: Tensor, task: TaskKind) -> None:
+        del module, inputs, targets, task
+
     def inputs(self, encoder: PlainEncoder, samples: Samples) -> Vectors:
         del encoder
         return Vectors(self.matrix[torch.from_numpy(samples.numbers["row"].astype(np.int64))])

@@ -42,6 +42,7 @@ class Case:
     table: Any  # pyarrow.Table
     text: str  # of the policy
     bootstrap: float = 0.2
+    base: Path | None = None  # the save_pretrained directory that the first champion starts from
 
 
 def find(given: Arguments, folder: str, file: str) -> Path | None:
@@ -51,15 +52,16 @@ def find(given: Arguments, folder: str, file: str) -> Path | None:
     return next((p for p in (given.data / folder / file, given.data / file) if p.is_file()), None)
 
 
-def run(case: Case) -> dict[str, float]:
-    """Return the figures of a backtest, as `maintainer backtest --json` prints them."""
+def run(case: Case, tell: Callable[[replay.Line], None] = lambda line: None) -> dict[str, float]:
+    """Return the figures of a backtest, as `maintainer backtest --json` prints them; each step is told."""
     policy = load_text(case.text, "benchmark.yaml")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = Path(folder) / "stream.parquet"
         pq.write_table(case.table, data)
-        held = replay.prepare(replay.Plan(policy, case.text, data, Path(folder) / "out", case.bootstrap))
+        out = Path(folder) / "out"
+        held = replay.prepare(replay.Plan(policy, case.text, data, out, case.bootstrap, base=case.base))
         try:
-            replay.run(held, lambda line: None)
+            replay.run(held, tell)
             found = outcome.conclude(held)
         finally:
             held.operations.context.close()

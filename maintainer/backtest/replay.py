@@ -23,6 +23,7 @@ from maintainer.domain.run import Verdict
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError, RefusedError
 from maintainer.settings import load
+from maintainer.store import bases
 from maintainer.store.intake import Batch, Ingested, ingest_labels, ingest_samples
 
 ZERO = timedelta(0)
@@ -38,6 +39,7 @@ class Plan:
     out: Path
     bootstrap: float = 0.2  # share of the samples that makes the first champion
     label_delay: timedelta = ZERO
+    base: Path | None = None  # the save_pretrained directory that the first champion starts from
 
 
 @dataclass
@@ -103,7 +105,8 @@ def prepare(plan: Plan) -> Replay:
 
     Raises:
         InputError: the file cannot be used.
-        RefusedError: `out` holds something already or cannot be made, or the first champion did not hold its gates.
+        RefusedError: `out` holds something already or cannot be made, the policy starts from no directory where one is
+            given, or the first champion did not hold its gates.
     """
     if not 0.0 < plan.bootstrap < 1.0:
         raise InputError(f"the bootstrap share is {plan.bootstrap:g}, wanted more than 0 and less than 1")
@@ -121,6 +124,8 @@ def prepare(plan: Plan) -> Replay:
     settings = load(state=plan.out / "state", policies=plan.out / "policies")
     operations = Operations(Context.open(settings, clock))
     operations.context.policy(policy.model)
+    if plan.base is not None:
+        _take_base(operations, policy.model, plan.base)
     history = stream.between(stream.moment(0), begin)
     batch = _write(operations.context, policy, stream, history)
     ingest_samples(operations.context.database, batch)
@@ -141,6 +146,13 @@ def prepare(plan: Plan) -> Replay:
     return replay
 
 
+def _take_base(operations: Operations, model: str, folder: Path) -> None:
+    archive = operations.context.scratch() / "base.tar"
+    bases.pack(folder, archive)
+    operations.take_base(model, archive)
+    archive.unlink()
+
+
 def steps(replay: Replay) -> int:
     """Return how many steps there are."""
     left = replay.stream.moment(len(replay.stream) - 1) - replay.clock.now
@@ -153,9 +165,11 @@ def run(replay: Replay, tell: Callable[[Line], None]) -> None:
     last = replay.stream.labels(replay.stream.between(replay.stream.moment(0), replay.clock.now))[-1:]
     for step in replay.stream.steps(replay.clock.now, replay.plan.policy.checks.every):
         labels = replay.stream.labels(step)
+        said = champion.predict(step.table)
+        same = said.version == replay.static.version
         answers = {
-            "static": replay.static.predict(step.table).answers,
-            "maintained": champion.predict(step.table).answers,
+            "static": said.answers if same else replay.static.predict(step.table).answers,
+            "maintained": said.answers,
             "no_change": np.concatenate([last, labels[:-1]]),
         }
         last = labels[-1:] if len(labels) else last

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maintainer.cli import say
 from maintainer.cli.app import Json
+
+if TYPE_CHECKING:
+    from maintainer.backtest.replay import Plan
 
 Out = Annotated[Path, typer.Option(help="Folder for state, timeline and report; must not hold a backtest yet.")]
 
@@ -25,31 +29,36 @@ def backtest(
     out: Out,
     bootstrap: Annotated[float, typer.Option(help="Share of the history that makes the first champion.")] = 0.2,
     label_delay: Annotated[str, typer.Option(help="How late labels come, such as 3d; needs task.id.")] = "0",
+    source: Annotated[Path | None, typer.Option("--from", help="A save_pretrained directory to start from.")] = None,
     as_json: Json = False,
 ) -> None:
     """Replay history through a policy under a simulated clock: what the daemon would have done, and what it gained.
 
     Example: maintainer backtest policies/electricity.yaml --data elec2.parquet --out backtest-electricity
     """
+    from maintainer.backtest.replay import Plan
     from maintainer.policies import load
 
-    loaded = load(policy)
-    found = _replay(loaded, policy.read_text(encoding="utf-8"), data, out, (bootstrap, label_delay))
+    loaded, delay = load(policy), _delay(label_delay)
+    text = policy.read_text(encoding="utf-8")
+    found = _replay(Plan(loaded, text, data, out, bootstrap, delay, source))
     say.answer(found, as_json, _tell)
 
 
-def _replay(policy: Any, text: str, data: Path, out: Path, how: tuple[float, str]) -> dict[str, Any]:
-    from datetime import timedelta
-
-    from maintainer.backtest import outcome, replay
+def _delay(given: str) -> timedelta:
     from maintainer.domain.policy import parse_duration
 
     try:
-        delay = timedelta(0) if how[1] == "0" else parse_duration(how[1])
+        return timedelta(0) if given == "0" else parse_duration(given)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--label-delay") from error
-    plan = replay.Plan(policy, text, data, out, how[0], delay)
-    with say.progress(f"bootstrap of {policy.model} from the first {how[0]:.0%} of {data.name}"):
+
+
+def _replay(plan: Plan) -> dict[str, Any]:
+    from maintainer.backtest import outcome, replay
+
+    policy = plan.policy
+    with say.progress(f"bootstrap of {policy.model} from the first {plan.bootstrap:.0%} of {plan.data.name}"):
         held = replay.prepare(plan)
     if held.stream.unlabelled:
         say.note(f"{held.stream.unlabelled} of the samples have no label: they are left out")
@@ -110,6 +119,7 @@ def demo(
 
     Example: maintainer demo --out demo-out
     """
+    from maintainer.backtest.replay import Plan
     from maintainer.demo.story import bundled_data, tell_beginning
     from maintainer.policies import load_text
     from maintainer.shipped import shipped_policy
@@ -118,5 +128,5 @@ def demo(
     policy = load_text(text, "bike-sharing.yaml")
     if not as_json:
         say.note(tell_beginning(policy))
-    found = _replay(policy, text, bundled_data(), out, (0.2, "0"))
+    found = _replay(Plan(policy, text, bundled_data(), out))
     say.answer(found, as_json, _tell)

@@ -72,6 +72,8 @@ def base_faults(task: Task, base: Base) -> Iterator[Fault]:
         yield Fault(("base", "family"), f"is '{base.family}', which does not fit {task.kind}; wanted {wants}")
     elif base.path is not None and not task.reads_text:
         yield Fault(("base", "path"), f"is given, but {base.family} starts from nothing; leave it out")
+    elif base.longest is not None and not task.reads_text:
+        yield Fault(("base", "longest"), f"is given, but {base.family} reads no text; leave it out")
 
 
 def _name_faults(task: Task, roles: Mapping[str, str]) -> Iterator[Fault]:

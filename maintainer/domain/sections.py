@@ -29,6 +29,11 @@ class Base(Section):
         description="huggingface: the save_pretrained directory, below bases/ of the state directory, such as "
         "bases/minilm; null: bases/<model>, where `bootstrap --from` puts one",
     )
+    longest: Annotated[int, Field(ge=8, le=8192, strict=True)] | None = Field(
+        default=None,
+        description="huggingface: tokens of a text that are read, special ones included; what comes behind is not "
+        "seen. Fewer cost less, in training and in every answer; null: 256, or what the network takes",
+    )
     entry_point: Annotated[NotBuilt, only()] = LATER
 
 

@@ -178,8 +178,8 @@ class Train(Section):
     replay: Replay = Field(default=Replay(), description="rehearsal of former samples; finetune has none")
     epochs: Count | None = Field(
         default=None,
-        description="most passes over the new samples; null: 5, or more where these make less than 400 steps; "
-        "scratch and bootstrap may take 40 and more",
+        description="most passes over the new samples; null: 5, or more where these make less than 400 steps, "
+        "of a pre-trained network 100; scratch and bootstrap may take 40 and more",
     )
     batch_size: Count = Field(default=128, description="samples in a step")
     optimizer: Optimizer = Field(default=Optimizer(), description="how weights move")

@@ -80,7 +80,7 @@ class HuggingFaceFamily:
         mean, scale, _ = spread(samples.labels.astype(np.float64)) if task is TaskKind.REGRESSION else (0.0, 1.0, True)
         (column,) = samples.categories
         data = {"task": task, "classes": classes, "column": column, "target_mean": mean, "target_scale": scale}
-        return network.encoder_of(look(Path(base.path)), data)
+        return network.encoder_of(look(Path(base.path)), data, base.longest)
 
     def grow(self, encoder: TextEncoder, samples: Samples, classes: tuple[str, ...]) -> TextEncoder:
         """Return the encoder with room for new classes."""

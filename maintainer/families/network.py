@@ -74,12 +74,12 @@ class Wanted:
     halved: bool = False
 
 
-def encoder_of(found: Found, encoder: dict[str, Any]) -> TextEncoder:
+def encoder_of(found: Found, encoder: dict[str, Any], longest: int | None = None) -> TextEncoder:
     """Return the encoder that starts from a directory; `encoder` is what the data say of it."""
     draft = TextEncoder(
         pooled=not found.classifier,
         head=HEAD,
-        longest=found.longest,
+        longest=found.longest(longest),
         pad=found.pad,
         config={name: value for name, value in found.config.items() if name not in PRECISION},
         tokenizer=found.tokenizer,

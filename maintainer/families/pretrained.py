@@ -11,7 +11,7 @@ from maintainer.errors import InputError
 from maintainer.store.bases import CONFIG, TOKENIZER, WEIGHTS, require_weights
 from maintainer.tokens import Tokens
 
-LONGEST = 256  # tokens of a text that are read, unless the network takes fewer
+LONGEST = 256  # tokens of a text that are read, unless a policy wants others or the network takes fewer
 CLASSIFIER = "ForSequenceClassification"
 
 
@@ -35,11 +35,10 @@ class Found:
         """Return the token that fills up."""
         return int(self.config.get("pad_token_id") or 0)
 
-    @property
-    def longest(self) -> int:
-        """Return how many tokens of a text are read."""
+    def longest(self, wanted: int | None) -> int:
+        """Return how many tokens of a text are read where so many are wanted."""
         positions = self.config.get("max_position_embeddings") or self.config.get("max_seq_len") or LONGEST + 2
-        return max(4, min(LONGEST, int(positions) - 2))  # some networks number positions from 2 on
+        return max(4, min(wanted or LONGEST, int(positions) - 2))  # some networks number positions from 2 on
 
 
 def look(path: Path) -> Found:

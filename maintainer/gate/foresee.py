@@ -41,7 +41,7 @@ def foresee(policy: Policy, collect: Path, champion: Path | None) -> Foreseen:
     files = (read_holdout(collect / f"{name}_holdout.parquet", name, task) for name in HOLDOUTS)
     held = [file for file in files if file is not None]
     if champion is None and not held:  # a network that was trained before is adopted, unjudged
-        return ""
+        return Foreseen("", None)
     wrong = _wrong(policy.gates, task, held, champion) if champion else {}
     known = {file.name: outlook.Holdout(file.n, wrong.get(file.name)) for file in held}
     short = outlook.shortfalls(policy.gates, known, bootstrap=champion is None)

@@ -22,7 +22,7 @@ from maintainer.train.objective import Rows
 
 EXACT_CLASSES = 8  # up to here the expectation runs over all classes; beyond, over as many labels drawn
 DRAWN = 2  # the same of sequences
-LARGEST = 2**24  # numbers in the gradients of some samples that are held at a time
+LARGEST = 2**20  # numbers in the gradients of some samples that are held at a time: more would leave the cache
 
 Question = tuple[Callable[[Tensor], Tensor], Tensor]  # a sum to differentiate, and the (n, 1) weight of each sample
 

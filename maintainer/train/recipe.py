@@ -20,7 +20,8 @@ from maintainer.train.flat import Flat
 from maintainer.train.objective import Criterion, Rows, Teacher
 from maintainer.train.penalty import Penalty
 from maintainer.train.replay import epoch, parts, passes
-from maintainer.train.schedule import factor, optimizer_of
+from maintainer.train.schedule import decay, factor, optimizer_of
+from maintainer.train.trail import Trail
 
 CLIP_NORM = 1.0  # largest gradient of a step
 HALF_LIFE = 0.5  # epochs after which a weight counts half in the average: the same at any number of rows
@@ -106,7 +107,7 @@ def train(
         memo = _after(memo, stepper, judged, pace)
         if checkpoint is not None:
             checkpoint.save(stepper.progress(memo))
-    return Trained(memo.best, memo.records, stepper.path)
+    return Trained(memo.best, memo.records, stepper.trail.total if stepper.trail else None)
 
 
 def _over(memo: Memo, pace: Pace) -> bool:
@@ -159,8 +160,7 @@ class _Stepper:
         self.module, self.flat, self.lesson, self.pace = module, flat, lesson, pace
         self.per_epoch = per_epoch
         self.average = flat.values.clone()
-        self.home = lesson.home if lesson.home is not None else torch.zeros_like(flat.values)
-        self.path = torch.zeros_like(flat.values) if lesson.tracked else None
+        self.trail = Trail(flat.values) if lesson.tracked else None
         self.steps, self.done = per_epoch * pace.epochs, 0
         self.keep = 0.5 ** (1.0 / (HALF_LIFE * per_epoch))
         self.total = torch.zeros((), dtype=torch.float64)  # of the losses of this epoch's batches
@@ -196,7 +196,7 @@ class _Stepper:
         tensors = {f"optimizer.{name}": torch.as_tensor(value) for name, value in state.items() if value is not None}
         tensors |= {"values": self.flat.values, "average": self.average, "best": memo.best, "total": self.total}
         tensors |= {"generator": self.generator.get_state(), "dropout": torch.get_rng_state()}
-        tensors |= {"grads": self.flat.grads} | ({} if self.path is None else {"path": self.path})
+        tensors |= {"grads": self.flat.grads} | ({} if self.trail is None else {"path": self.trail.total})
         return Progress(self.done, memo, tensors)
 
     def resume(self, found: Progress) -> Memo:
@@ -205,7 +205,8 @@ class _Stepper:
         self.flat.values.copy_(tensors["values"])
         self.flat.grads.copy_(tensors["grads"])
         self.average, self.total = tensors["average"], tensors["total"]
-        self.path = tensors.get("path")
+        if self.trail is not None:
+            self.trail.total.copy_(tensors["path"])
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["dropout"])
         state = {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith("optimizer.")}
@@ -260,22 +261,25 @@ class _Stepper:
 
     def _move(self) -> None:
         grads, values = self.flat.grads, self.flat.values
-        before = None if self.path is None else (grads.clone(), values.clone())
+        if self.trail is not None:
+            self.trail.begin(grads, values)
         if self.lesson.penalty is not None:
             self.lesson.penalty.add_gradient(values, grads)
         if self.pace.clip is not None:
-            grads.mul_((self.pace.clip / (grads.norm() + 1e-12)).clamp_max(1.0))
+            shorter = self.pace.clip / (grads.norm() + 1e-12)
+            if not shorter >= 1.0:  # not a number: whatever comes of it is seen at the end of the epoch
+                grads.mul_(shorter)
         rate = self.pace.learning_rate * factor(self.pace.schedule, self.done - 1, self.steps)
         self.optimizer.param_groups[0]["lr"] = rate
         scales = self._scales()
         start = values.clone() if scales is not None else None
         self.optimizer.step()
-        values.lerp_(self.home, rate * self.pace.weight_decay)  # decoupled decay, towards the champion
+        decay(values, self.lesson.home, rate * self.pace.weight_decay)
         if scales is not None and start is not None:
             values.copy_(torch.lerp(start, values, scales))
         self.average.lerp_(values, max(1.0 - self.keep, 1.0 / (self.done + 1)))
-        if self.path is not None and before is not None:
-            self.path.sub_(before[0] * (values - before[1]))
+        if self.trail is not None:
+            self.trail.end(values)
 
     def _scales(self) -> Tensor | None:
         """Return (P,) the factor of each weight's step: zero before it wakes."""

@@ -8,7 +8,7 @@ import math
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 WARM_UP = 0.1  # share of all steps in which the learning rate rises
 LAST_RATE = 0.05  # share of the learning rate at the last step (cosine, Loshchilov & Hutter 2017, arXiv 1608.03983)
@@ -26,6 +26,14 @@ def factor(schedule: Schedule, step: int, steps: int) -> float:
         return (step + 1) / warm
     way = (step - warm) / max(1, steps - warm)
     return LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * way))
+
+
+def decay(values: Tensor, home: Tensor | None, share: float) -> None:
+    """Draw weights (P,) a share of the way home or, where there is none, to zero; decoupled from the gradient."""
+    if home is None:
+        values.mul_(1.0 - share)
+    else:
+        values.lerp_(home, share)
 
 
 def optimizer_of(weights: nn.Parameter, name: Literal["adamw", "adam", "sgd"], rate: float) -> torch.optim.Optimizer:

@@ -493,9 +493,12 @@ def test_every_strategy_goes_on_where_the_next_data_make_the_network_grow(strate
     assert all(torch.isfinite(value).all() for value in load_tensors(tmp_path / "b" / MODEL).values())
 
 
-def test_a_training_killed_at_any_step_goes_on_to_the_same_bits(story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("strategy", ["replay", "si"])
+def test_a_training_killed_at_any_step_goes_on_to_the_same_bits(
+    strategy: str, story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     kind, _, champion, inputs = story
-    rules = policy(kind, strategy="replay", epochs=4)
+    rules = policy(kind, strategy=strategy, epochs=4, batch_size=32)
     train(tmp_path / "whole", rules, inputs, champion)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     stepper = sys.modules["maintainer.train.recipe"]._Stepper

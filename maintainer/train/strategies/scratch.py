@@ -69,7 +69,7 @@ def _make(situation: Situation) -> _Made:
     begin = {name: value.detach().clone() for name, value in module.state_dict().items()}
     exam = Exam(situation, encoder, criterion_of(situation, encoder), begin)
     lesson = Lesson(rows, parts.new.size, exam.criterion, tracked=rules.strategy == "si")
-    wanted = pace(rules, rules.replay.share, parts.new.size, family.learning_rate)
+    wanted = pace(rules, rules.replay.share, parts.new.size, family)
     longer = tempo(family, module, _longer(wanted, parts.new.size, family.pretrained))
     tuned = train(module, lesson, longer, watching(situation, exam.judge), checkpoint_of(situation, "scratch"))
     return _Made(encoder, begin, begin | exam.flat.split(tuned.values), exam, tuned)

@@ -31,6 +31,7 @@ from maintainer.train.sweep import sweep
 
 DECAY, AWAKE = 0.8, 0.5  # of gradual learning: see `tempo`
 EPOCHS, STEPS = 5, 400  # where a policy says nothing: few samples need many passes to move the weights at all
+TUNING_STEPS = 100  # and of a network that was trained before: it begins where it is nearly right, and steps are dear
 WITNESSES = 1000  # most former samples that importances of another kind are measured on anew
 
 
@@ -125,18 +126,19 @@ def balanced(targets: Any, classes: int) -> Tensor:
     return torch.tensor(raw * counts.sum() / max((raw * counts).sum(), 1e-12), dtype=torch.float32)
 
 
-def pace(rules: Train, share: float, fresh: int, usual: float) -> Pace:
-    """Return the pace the policy asks for, with `fresh` new rows and the family's usual learning rate.
+def pace(rules: Train, share: float, fresh: int, family: Family) -> Pace:
+    """Return the pace the policy asks for, with `fresh` new rows; where it says nothing, the family's usual one.
 
     `batch_size` rows make a batch, the replayed ones among them; an epoch is one pass over the new rows.
     """
     new = max(1, rules.batch_size - round(rules.batch_size * share))
-    epochs = rules.epochs or max(EPOCHS, ceil(STEPS * new / fresh))
+    steps = TUNING_STEPS if family.pretrained else STEPS
+    epochs = rules.epochs or max(EPOCHS, ceil(steps * new / fresh))
     return Pace(
         epochs=epochs,
         batch=rules.batch_size,
         share=share,
-        learning_rate=rules.optimizer.learning_rate or usual,
+        learning_rate=rules.optimizer.learning_rate or family.learning_rate,
         weight_decay=rules.optimizer.weight_decay,
         patience=max(rules.early_stopping.patience, 0 if rules.epochs else epochs // 4),
         seed=rules.seed,
@@ -178,7 +180,7 @@ def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
     judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
     share = rules.replay.share if rehearsing else 0.0
     place, module = checkpoint_of(situation, "tuned"), begin.module(rules.dropout)
-    wanted = tempo(situation.family, module, pace(rules, share, begin.fresh, situation.family.learning_rate))
+    wanted = tempo(situation.family, module, pace(rules, share, begin.fresh, situation.family))
     return train(module, lesson, wanted, watching(situation, judge), place)
 
 

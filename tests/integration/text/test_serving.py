@@ -88,6 +88,14 @@ def test_the_gates_judge_a_champion_that_reads_texts(first: tuple[str, Trained],
     assert main > 0.95 if kind == CLASSIFICATION else main < 10.0
 
 
+def test_nothing_lies_in_the_file_that_nobody_reads(classifier: Trained, tmp_path: Path):
+    import onnx
+
+    exported(classifier, tmp_path / "export")
+    graph = onnx.load(tmp_path / "export" / "model.onnx").graph
+    assert {constant.name for constant in graph.initializer} <= {name for node in graph.node for name in node.input}
+
+
 def test_the_file_says_what_it_reads_and_carries_its_tokenizer(classifier: Trained, tmp_path: Path):
     import onnx
 

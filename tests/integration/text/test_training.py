@@ -12,16 +12,18 @@ import pytest
 import torch
 
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.training import Train
 from maintainer.families.huggingface import FAMILY, HuggingFaceFamily
 from maintainer.families.network import depths
-from maintainer.families.table import read_samples
+from maintainer.families.table import Samples, read_samples
+from maintainer.families.tabular_mlp import FAMILY as TABULAR
 from maintainer.families.weights import MODEL, load_tensors
 from maintainer.train import checkpoint, importance
 from maintainer.train.exam import rows_of
 from maintainer.train.memory import FILE as IMPORTANCE
 from maintainer.train.objective import Rows
 from maintainer.train.recipe import Pace
-from maintainer.train.strategies.start import tempo
+from maintainer.train.strategies.start import pace, tempo
 
 from .conftest import (
     CLASSIFICATION,
@@ -239,3 +241,22 @@ def test_a_classifier_keeps_the_rows_of_the_labels_it_knows(network: str, tmp_pa
     grown = FAMILY.grow(FAMILY.load(made.out), samples, ("DOWN", "UP", "ODD"))
     more = FAMILY.grow_weights(FAMILY.load(made.out), grown, load_tensors(made.out / MODEL), fill=True)
     assert FAMILY.build(grown, more).get_submodule(encoder.head).out_features == 3
+
+
+def test_what_comes_behind_the_longest_text_is_not_seen(base: Path, tmp_path: Path):
+    rules = policy(CLASSIFICATION, epochs=1)
+    short = rules.model_copy(update={"base": rules.base.model_copy(update={"longest": 8})})
+    made = run(tmp_path / "out", short, first_data(tmp_path / "in", CLASSIFICATION), base)
+    encoder = FAMILY.load(made.out)
+    texts = np.array(["good film", "good film was very very so", "good film was very very so bad poor awful"], object)
+    inputs = FAMILY.inputs(encoder, Samples(3, {}, {"body": texts}, np.array(["UP"] * 3, object)))
+    assert encoder.longest == 8 and inputs.lengths.tolist() == [4, 8, 8]
+    seen = inputs.padded()[0]
+    assert seen[1].tolist() == seen[2].tolist()
+
+
+def test_a_network_that_was_trained_before_is_tuned_in_fewer_passes():
+    rules = Train()
+    passes = [pace(rules, 0.5, fresh, family).epochs for fresh in (320, 100_000) for family in (FAMILY, TABULAR)]
+    assert passes == [20, 80, 5, 5]
+    assert pace(Train(epochs=7), 0.5, 320, FAMILY).epochs == 7

@@ -57,6 +57,7 @@ def test_a_network_that_reads_texts_may_be_larger_and_slower() -> None:
         (document(base={"family": "huggingface", "path": "../minilm"}), "wanted a folder below bases/"),
         (document(base={"family": "huggingface", "path": "bases/../x"}), "wanted a folder below bases/"),
         (document(base={"family": "huggingface", "path": "/bases/x"}), "wanted a folder below bases/"),
+        (document(base={"family": "huggingface", "longest": 4}), "greater than or equal to 8"),
         (document(triggers=[{"name": "t", "metric": "drift.score.body", "above": 1}]), "which is no evidence"),
         (document(task={"slices": ["body"]}), "task.slices is given, but text-classification has no features"),
         (document(checks={"drift": {"columns": ["body"]}}), "names 'body', which is no column"),
@@ -80,6 +81,12 @@ def test_a_text_is_changed_in_its_words_and_a_table_in_its_numbers() -> None:
         "data.augment.1 is 'word-dropout', which is for texts, and tabular-classification has none; "
         "wanted one of feature-noise, mixup"
     )
+
+
+def test_a_table_has_no_tokens_to_count() -> None:
+    table = {"kind": "tabular-regression", "label": "y", "features": {"a": {"type": "number"}}}
+    made = {"version": 1, "model": "m", "task": table, "base": {"longest": 64}}
+    assert "base.longest is given, but tabular-mlp reads no text" in faults(made)
 
 
 def test_a_table_has_features_and_no_text() -> None:
