@@ -85,8 +85,9 @@ class PlainFamily:
         del before, after, fill
         return dict(weights)
 
-    def prime(self, module: Mlp, inputs: Vectors, targets: Tensor, task: TaskKind) -> None:
-        del module, inputs, targets, task
+    def prime(self, module: Mlp, inputs: Vectors, targets: Tensor, task: TaskKind, known: int = 0) -> bool:
+        del module, inputs, targets, task, known
+        return False
 
     def inputs(self, encoder: PlainEncoder, samples: Samples) -> Vectors:
         del encoder

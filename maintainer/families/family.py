@@ -96,8 +96,11 @@ class Family(Protocol):
         """Return how far each weight lies from the answer, 0 for the last layer; asked where they learn gradually."""
         ...
 
-    def prime(self, module: Any, inputs: Any, targets: Tensor, task: TaskKind) -> None:
-        """Give a new module a head to begin with, fitted to samples, where that is better than one by chance."""
+    def prime(self, module: Any, inputs: Any, targets: Tensor, task: TaskKind, known: int = 0) -> bool:
+        """Give a module a head to begin with, fitted to samples; return whether it has one now.
+
+        Of a module that has grown only the outputs from `known` on: the former ones stay as they are.
+        """
         ...
 
     def features(self, encoder: Any) -> dict[str, str]:

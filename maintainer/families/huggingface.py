@@ -120,11 +120,13 @@ class HuggingFaceFamily:
         network.freeze(module, self.unfreeze)
         return module
 
-    def prime(self, module: TextModel, inputs: Texts, targets: Tensor, task: TaskKind) -> None:
-        """Begin a head of ours where a linear model on the network as it is would end."""
-        if module.head is not None:
-            with torch.no_grad():
-                probe.fit(module, inputs, targets, task, self.at_once)
+    def prime(self, module: TextModel, inputs: Texts, targets: Tensor, task: TaskKind, known: int = 0) -> bool:
+        """Begin a head of ours, or its new rows, where a linear model on the network as it is would end."""
+        if module.head is None:
+            return False
+        with torch.no_grad():
+            probe.fit(module, inputs, probe.Asked(targets, task, known), self.at_once)
+        return True
 
     def save(self, encoder: TextEncoder, directory: Path) -> None:
         """Write `encoder.json`, `config.json` and `tokenizer.json`."""

@@ -9,6 +9,7 @@ distort what was learned before.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -38,30 +39,45 @@ def states(module: TextModel, inputs: Texts, at_once: int) -> Tensor:
     return found
 
 
-def fit(module: TextModel, inputs: Texts, targets: Tensor, task: TaskKind, at_once: int) -> None:
-    """Set the module's head to the linear model of its states that fits the targets (n,) best."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a head is to answer."""
+
+    targets: Tensor  # (n,)
+    task: TaskKind
+    known: int = 0  # outputs that are there already and stay as they are
+
+
+def fit(module: TextModel, inputs: Texts, asked: Asked, at_once: int) -> None:
+    """Set the module's head, from output `known` on, to the linear model of its states that fits the targets best."""
     assert module.head is not None
     rows = torch.linspace(0, inputs.size - 1, min(MOST, inputs.size)).long()
-    found, targets = states(module, inputs.take(rows), at_once), targets[rows]
+    found, asked = states(module, inputs.take(rows), at_once), replace(asked, targets=asked.targets[rows])
     middle, scale = found.mean(0), found.std(0, correction=0).clamp_min(1e-6)
-    weight, bias = solve((found - middle) / scale, targets, module.head.out_features, task)
-    module.head.weight.copy_(weight / scale)
-    module.head.bias.copy_(bias - (weight / scale) @ middle)
+    fixed = functional.linear(found, module.head.weight, module.head.bias)[:, : asked.known]
+    weight, bias = solve((found - middle) / scale, asked, module.head.out_features, fixed)
+    module.head.weight[asked.known :] = weight / scale
+    module.head.bias[asked.known :] = bias - (weight / scale) @ middle
 
 
-def solve(found: Tensor, targets: Tensor, outputs: int, task: TaskKind) -> tuple[Tensor, Tensor]:
-    """Return weight (outputs, width) and bias (outputs,) that make loss(found @ weight.T + bias) least."""
-    weight = nn.Parameter(torch.zeros(outputs, found.shape[1]))
-    bias = nn.Parameter(torch.zeros(outputs))
+def solve(found: Tensor, asked: Asked, outputs: int, fixed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weight (new, width) and bias (new,) of the outputs behind the fixed answers (n, known) that fit best.
+
+    Beside fixed ones each class counts the same: of the former ones there are few samples, and as many as there are.
+    """
+    weight = nn.Parameter(torch.zeros(outputs - asked.known, found.shape[1]))
+    bias = nn.Parameter(torch.zeros(outputs - asked.known))
     solver = torch.optim.LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    counts = torch.bincount(asked.targets, minlength=outputs).clamp_min(1) if asked.known else None
+    weights = None if counts is None else 1.0 / counts
 
     def loss() -> Tensor:
         solver.zero_grad()
-        answers = found @ weight.T + bias
-        if task is TaskKind.CLASSIFICATION:
-            value = functional.cross_entropy(answers, targets)
+        answers = torch.cat([fixed, found @ weight.T + bias], dim=1)
+        if asked.task is TaskKind.CLASSIFICATION:
+            value = functional.cross_entropy(answers, asked.targets, weights)
         else:
-            value = 0.5 * ((answers[:, 0] - targets) ** 2).mean()
+            value = 0.5 * ((answers[:, 0] - asked.targets) ** 2).mean()
         value = value + 0.5 * PULL * weight.square().sum()
         value.backward()
         return value

@@ -66,9 +66,10 @@ class TableFamily(Generic[E, M]):
         """Return 0 for each weight: they learn at once."""
         return {name: 0 for name, _ in module.named_parameters()}
 
-    def prime(self, module: nn.Module, inputs: TableInputs, targets: Tensor, task: TaskKind) -> None:
+    def prime(self, module: nn.Module, inputs: TableInputs, targets: Tensor, task: TaskKind, known: int = 0) -> bool:
         """Leave the head as it begins."""
-        del module, inputs, targets, task
+        del module, inputs, targets, task, known
+        return False
 
     def settled(self, encoder: E, weights: Weights) -> Weights:
         """Return the weights as they are."""

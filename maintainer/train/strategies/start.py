@@ -37,7 +37,7 @@ WITNESSES = 1000  # most former samples that importances of another kind are mea
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The champion with room for what is new in the data; it answers as before."""
+    """The champion with room for what is new in the data; its former outputs answer as before."""
 
     situation: Situation
     encoder: Any
@@ -46,6 +46,7 @@ class Start:
     exam: Exam
     known: int  # outputs of the champion
     rows: Rows  # new rows, then former ones
+    unprimed: bool  # it has new outputs, and they know nothing yet
 
     @property
     def fresh(self) -> int:
@@ -83,6 +84,13 @@ def start(situation: Situation, champion: Champion) -> Start:
     after = family.grow(before, samples, situation.classes or before.classes)
     weights = family.grow_weights(before, after, champion.weights, fill=True)
     criterion = criterion_of(situation, after)
+    rows = rows_of(family, after, samples)
+    unprimed = after.outputs > before.outputs
+    if unprimed:
+        module = family.build(after, weights, 0.0)
+        unprimed = not family.prime(module, rows.inputs, rows.targets, situation.task, before.outputs)
+        primed = module.state_dict()
+        weights = {name: primed[name].detach().clone() for name in weights}
     return Start(
         situation,
         after,
@@ -90,7 +98,8 @@ def start(situation: Situation, champion: Champion) -> Start:
         _grown(champion, lambda part: family.grow_weights(before, after, part, fill=False)),
         Exam(situation, after, criterion, weights),
         before.outputs,
-        rows_of(family, after, samples),
+        rows,
+        unprimed,
     )
 
 
@@ -126,13 +135,14 @@ def balanced(targets: Any, classes: int) -> Tensor:
     return torch.tensor(raw * counts.sum() / max((raw * counts).sum(), 1e-12), dtype=torch.float32)
 
 
-def pace(rules: Train, share: float, fresh: int, family: Family) -> Pace:
+def pace(rules: Train, share: float, fresh: int, family: Family, unprimed: bool = False) -> Pace:
     """Return the pace the policy asks for, with `fresh` new rows; where it says nothing, the family's usual one.
 
-    `batch_size` rows make a batch, the replayed ones among them; an epoch is one pass over the new rows.
+    `batch_size` rows make a batch, the replayed ones among them; an epoch is one pass over the new rows. Unprimed: new
+    outputs begin at zero, which takes more steps than tuning does.
     """
     new = max(1, rules.batch_size - round(rules.batch_size * share))
-    steps = TUNING_STEPS if family.pretrained else STEPS
+    steps = TUNING_STEPS if family.pretrained and not unprimed else STEPS
     epochs = rules.epochs or max(EPOCHS, ceil(steps * new / fresh))
     return Pace(
         epochs=epochs,
@@ -180,7 +190,8 @@ def learn(begin: Start, lesson: Lesson, rehearsing: bool) -> Trained:
     judge = begin.exam.judge if rehearsing and begin.exam.former is not None else begin.exam.judge_new
     share = rules.replay.share if rehearsing else 0.0
     place, module = checkpoint_of(situation, "tuned"), begin.module(rules.dropout)
-    wanted = tempo(situation.family, module, pace(rules, share, begin.fresh, situation.family))
+    usual = pace(rules, share, begin.fresh, situation.family, begin.unprimed)
+    wanted = tempo(situation.family, module, usual)
     return train(module, lesson, wanted, watching(situation, judge), place)
 
 

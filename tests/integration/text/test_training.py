@@ -19,11 +19,13 @@ from maintainer.families.table import Samples, read_samples
 from maintainer.families.tabular_mlp import FAMILY as TABULAR
 from maintainer.families.weights import MODEL, load_tensors
 from maintainer.train import checkpoint, importance
-from maintainer.train.exam import rows_of
+from maintainer.train.exam import answers_of, rows_of
 from maintainer.train.memory import FILE as IMPORTANCE
+from maintainer.train.memory import load as load_memory
 from maintainer.train.objective import Rows
 from maintainer.train.recipe import Pace
-from maintainer.train.strategies.start import pace, tempo
+from maintainer.train.situation import Champion, Parts, Situation
+from maintainer.train.strategies.start import pace, start, tempo
 
 from .conftest import (
     CLASSIFICATION,
@@ -222,6 +224,30 @@ def test_a_new_class_grows_the_head_and_the_former_rows_are_where_they_were(clas
     weights = load_tensors(classifier.out / MODEL)
     more = FAMILY.grow_weights(encoder, grown, weights, fill=True)
     assert torch.equal(more["head.weight"][:2], weights["head.weight"])
+
+
+def test_a_new_class_begins_where_a_linear_model_would_end_and_former_outputs_answer_as_before(
+    classifier: Trained, tmp_path: Path
+):
+    table, former = world(CLASSIFICATION, 200, 3), world(CLASSIFICATION, 60, 1)
+    half = [*table["body"].to_pylist()[:100], *(f"where is {i} {i}" for i in range(100))]
+    labels = [*table["_label"].to_pylist()[:100], *["ODD"] * 100]
+    for name, values in (("body", half), ("_label", labels)):
+        table = table.set_column(table.column_names.index(name), name, [values])
+    inputs = collect(tmp_path / "in", train=table, replay=former)
+    new, past = (read_samples(inputs / f"{name}.parquet", task()) for name in ("train", "replay"))
+    encoder, weights = FAMILY.load(classifier.out), load_tensors(classifier.out / MODEL)
+    parts, base = Parts(new, past, new, past), policy(CLASSIFICATION).base
+    classes = ("DOWN", "UP", "ODD")
+    asked = Situation(FAMILY, base, TaskKind.CLASSIFICATION, Train(), "accuracy", classes, parts)
+    begin = start(asked, Champion(encoder, weights, load_memory(classifier.out)))
+    assert not begin.unprimed
+    assert torch.equal(begin.weights["head.weight"][:2], weights["head.weight"])
+    answers = answers_of(begin.module(0.0), begin.rows, 64)
+    right = answers.argmax(1) == begin.rows.targets
+    assert right[100:200].float().mean() > 0.9 and right[200:].float().mean() > 0.9
+    before = answers_of(FAMILY.build(encoder, weights), rows_of(FAMILY, encoder, past), 64)
+    torch.testing.assert_close(answers[200:, :2], before, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", ["BertForSequenceClassification", "DistilBertForSequenceClassification"])
