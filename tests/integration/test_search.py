@@ -35,8 +35,8 @@ def samples(n: int, seed: int, turn: float = 0.0) -> Samples:
     return Samples(n, {"x": x, "y": y}, {}, labels.astype(object))
 
 
-def situation(trials: int, rate: float = 1e-5, **more: object) -> Situation:
-    """New samples that turned a quarter, and a policy whose learning rate is far too low to follow."""
+def situation(trials: int, rate: float = 3e-4, **more: object) -> Situation:
+    """New samples that turned a quarter, and a policy whose learning rate is too low to follow."""
     told = {"epochs": 4, "optimizer": {"learning_rate": rate}, "forgetting_budget": 0.05}
     rules = Train.model_validate(told | {"search": {"trials": trials, **more}})
     parts = Parts(samples(500, 1, 1.5), samples(300, 2), samples(300, 3, 1.5), samples(200, 4))
@@ -66,10 +66,10 @@ def test_the_policy_itself_is_tried_first_and_better_settings_are_found(make):
     asked = situation(8)
     found = searched(asked, make)
     own, best = found.trials[0], max(t.score for t in found.trials if t.score is not None)
-    assert own.settings == {"learning_rate": 1e-5, "penalty": 1.0, "replay_share": 0.5}
+    assert own.settings == {"learning_rate": 3e-4, "penalty": 1.0, "replay_share": 0.5}
     assert {trial.unfreeze for trial in found.trials} == {None}  # a table has nothing that is frozen
     assert best > own.score
-    assert found.situation.rules.optimizer.learning_rate > 1.5e-5
+    assert found.situation.rules.optimizer.learning_rate > 4e-4
     chosen = make(found.situation).chosen
     assert chosen.new - make(asked).chosen.new == pytest.approx(best - own.score)
 
