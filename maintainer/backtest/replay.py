@@ -115,11 +115,7 @@ def prepare(plan: Plan) -> Replay:
     policy = plan.policy
     stream = Stream(plan.data, schema_of(policy, policy.task.classes))
     begin = stream.moment(int(len(stream) * plan.bootstrap))
-    try:
-        (plan.out / "policies").mkdir(parents=True, exist_ok=True)
-        (plan.out / "policies" / f"{policy.model}.yaml").write_text(plan.policy_text, encoding="utf-8")
-    except OSError as error:
-        raise RefusedError(f"{plan.out} cannot be written: {error.strerror or error}") from error
+    _make_folder(plan)
     clock = Clock(begin)
     settings = load(state=plan.out / "state", policies=plan.out / "policies")
     operations = Operations(Context.open(settings, clock))
@@ -144,6 +140,15 @@ def prepare(plan: Plan) -> Replay:
     )
     replay.periods.add(replay.static, settings.run_dir(run.id) / "collect" / "current_holdout.parquet")
     return replay
+
+
+def _make_folder(plan: Plan) -> None:
+    """Make the folder of a backtest, with its policy. Raises RefusedError where it cannot be made."""
+    try:
+        (plan.out / "policies").mkdir(parents=True, exist_ok=True)
+        (plan.out / "policies" / f"{plan.policy.model}.yaml").write_text(plan.policy_text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{plan.out} cannot be written: {error.strerror or error}") from error
 
 
 def _take_base(operations: Operations, model: str, folder: Path) -> None:

@@ -136,10 +136,7 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
     if champion is None and policy.base.family == "huggingface" and reader.labelled_span() is None:
         return _nothing(reader, policy, target)
     cut = spans(reader, policy, champion, reader.now)
-    if champion is not None and champion.learned:
-        block = champion.block_seconds
-    else:
-        block = choose_block(reader, Window(cut.new.start, cut.newest.end), policy)
+    block = _block(reader, policy, champion, Window(cut.new.start, cut.newest.end))
     reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
     rows: dict[str, int] = {}
     with artifacts.publish(target) as partial:
@@ -165,6 +162,13 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
         )
         artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
     return _counted(rows)
+
+
+def _block(reader: Reader, policy: Policy, champion: Manifest | None, labelled: Window) -> float | None:
+    """Return the length of the time blocks (s) that split: that of the champion, where it has learned from samples."""
+    if champion is not None and champion.learned:
+        return champion.block_seconds
+    return choose_block(reader, labelled, policy)
 
 
 def _nothing(reader: Reader, policy: Policy, target: Path) -> str:
