@@ -36,10 +36,11 @@ class Patience:
 
 
 class WarmChild:
-    """The check worker's owner; calls take turns."""
+    """The owner of a child that answers requests; calls take turns. The name of its log is the child's in words."""
 
     def __init__(self, module: str, log: Path, patience: Patience, threads: int = 1) -> None:
         self._module, self._log, self._patience, self._threads = module, log, patience, threads
+        self._name = log.stem.replace("-", " ")
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._used = time.monotonic()
@@ -60,7 +61,7 @@ class WarmChild:
                 answer = self._exchange(self._living(), json.dumps({"task": task, "request": request}).encode() + b"\n")
             except (OSError, ValueError, ChildError) as error:
                 self._end()
-                raise ChildError(f"the check worker failed at {task}: {error}; see {self._log}") from error
+                raise ChildError(f"the {self._name} failed at {task}: {error}; see {self._log}") from error
             except BaseException:  # half an exchange would be taken for the next one's answer
                 self._end()
                 raise
@@ -130,7 +131,7 @@ class WarmChild:
 
     def _go_on(self, what: str) -> None:
         if self._patience.stopping.is_set():
-            raise InterruptedRunError(f"stopping: the check worker gave up {what}")
+            raise InterruptedRunError(f"stopping: the {self._name} gave up {what}")
         self._patience.alive()
 
     def _end(self) -> None:

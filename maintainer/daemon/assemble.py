@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_never
 
-from maintainer.compute.child import run_job
+from maintainer.compute.jobs import Nursery
 from maintainer.daemon.collect import collect
 from maintainer.daemon.foreseeing import outlook_request
 from maintainer.daemon.machine import Outcome
@@ -38,7 +37,7 @@ class Assembly:
     control: Control
     database: Database
     clock: Callable[[], datetime]
-    stopping: threading.Event
+    nursery: Nursery
     ask: Callable[[str, dict[str, Any]], dict[str, Any]]  # the warm worker: task, request -> answer
 
     def perform(self, run_id: str, phase: Phase) -> Outcome:
@@ -91,7 +90,7 @@ class Assembly:
         artifacts.fresh_partial(target)
         artifacts.kept_beside(target)
         job = job_of(phase_spec(self.settings, record, policy, phase), run_dir)
-        run_job(job, self.stopping)
+        self.nursery.run(job)
         artifacts.publish_partial(target)
         artifacts.drop_kept(target)
 

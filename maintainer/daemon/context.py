@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from maintainer.compute.jobs import Nursery
 from maintainer.compute.warm import Patience, WarmChild, nothing
 from maintainer.daemon.notify import Pulse
 from maintainer.domain.model import Manifest
@@ -43,6 +44,7 @@ class Context:
     control: Control
     database: Database
     warm: WarmChild
+    nursery: Nursery
     stopping: threading.Event
     alive: Pulse = field(default_factory=Pulse)  # tells the watchdog that a long wait is only a wait
     policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
@@ -68,6 +70,7 @@ class Context:
             control=Control(state / "control.db"),
             database=Database(state / "samples.duckdb", settings.store_memory_mb, settings.store_threads),
             warm=WarmChild("maintainer.daemon.warm", state / "check-worker.log", patience, settings.threads),
+            nursery=Nursery(state / "nursery.log", stopping, settings.threads),
             stopping=stopping,
             alive=alive,
         )
@@ -76,6 +79,7 @@ class Context:
         """Let go of everything; nothing is lost that was acknowledged."""
         self.stopping.set()
         self.warm.close()
+        self.nursery.close()
         self.database.close()
         self.control.close()
 

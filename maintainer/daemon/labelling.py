@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from maintainer.compute.child import run_job
 from maintainer.daemon import former_checks
 from maintainer.daemon.context import Context
 from maintainer.daemon.phases import job_of
@@ -183,7 +182,7 @@ def _in_child(queue: Queue, by: By, count: int, folder: Path) -> None:
         out=str(folder),
         threads=queue.context.settings.threads,
     )
-    run_job(job_of(spec, folder), queue.context.stopping)
+    queue.context.nursery.run(job_of(spec, folder))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

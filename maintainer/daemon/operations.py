@@ -85,7 +85,7 @@ class Operations:
     def assembly(self) -> Assembly:
         """Return what does the phases of runs."""
         held = self.context
-        return Assembly(held.settings, held.control, held.database, held.clock, held.stopping, held.warm.ask)
+        return Assembly(held.settings, held.control, held.database, held.clock, held.nursery, held.warm.ask)
 
     # --- what comes in
 
@@ -236,7 +236,8 @@ class Operations:
                 break
             self.context.alive()
             sentences += self._tick_alone(model)
-        self.context.warm.release_idle(self.context.settings.worker_idle_seconds)
+        for kept in (self.context.warm, self.context.nursery):
+            kept.release_idle(self.context.settings.worker_idle_seconds)
         return sentences
 
     def _tick_alone(self, model: str) -> list[str]:

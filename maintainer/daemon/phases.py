@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maintainer.compute.child import Job
+from maintainer.compute.jobs import Job
 from maintainer.daemon.lineage import periods
+from maintainer.daemon.worker import STAGES
 from maintainer.domain.phase import CollectResult, PhaseSpec
 from maintainer.domain.policy import Policy
 from maintainer.domain.run import Phase
@@ -69,5 +70,5 @@ def job_of(spec: PhaseSpec, folder: Path) -> Job:
         log=folder / f"{spec.phase}.log",
         timeout_seconds=rules.timeout.total_seconds(),
         memory_bytes=rules.memory,
-        threads=spec.threads,
+        loads=(STAGES[spec.phase],),
     )

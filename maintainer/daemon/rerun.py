@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from maintainer.compute.child import run_job
+from maintainer.compute.jobs import Nursery
 from maintainer.daemon.collect import data_digest
 from maintainer.daemon.context import Context
 from maintainer.daemon.phases import job_of, phase_spec, version_dir
@@ -107,6 +107,10 @@ class Rerun:
                 "periods": (),
             }
         )
-        run_job(job_of(spec, self.folder), self.past.stopping)
+        fresh = Nursery(self.folder / "nursery.log", self.past.stopping, self.threads)
+        try:
+            fresh.run(job_of(spec, self.folder))
+        finally:
+            fresh.release_idle(0)
         artifacts.publish_partial(target)
         return target

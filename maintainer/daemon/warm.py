@@ -1,4 +1,4 @@
-"""The check worker: one line of JSON in, one line out; it keeps Evidently and ONNX Runtime loaded between checks."""
+"""The check worker: it keeps Evidently and ONNX Runtime loaded between checks."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
@@ -6,18 +6,13 @@
 
 from __future__ import annotations
 
-import ctypes
-import json
-import os
-import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from maintainer.compute.child import PR_SET_PDEATHSIG
+from maintainer.compute.serving import serve
 from maintainer.domain.sample import ColumnKind
-from maintainer.errors import InputError, MaintainerError
+from maintainer.errors import InputError
 
 
 def drift(request: dict[str, Any]) -> dict[str, Any]:
@@ -118,20 +113,5 @@ TASKS = {
 }
 
 
-def main() -> None:
-    """Answer requests until standard input ends; nothing but answers goes to the original standard output."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints goes to the log
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            reply = TASKS[asked["task"]](asked["request"])
-        except MaintainerError as error:
-            reply = {"refused": str(error)}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(TASKS)

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maintainer.compute.child import Job, run_job
+from maintainer.compute.jobs import Job, Nursery
 from maintainer.compute.warm import Patience, WarmChild
 from maintainer.errors import ChildError, InputError, InterruptedRunError
 
@@ -52,11 +53,23 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
 
 @pytest.fixture
 def job(module: Callable[[str, str], str], tmp_path: Path) -> Callable[..., Job]:
-    def make(text: str, seconds: float = 60, memory_bytes: int = 8 * GIB) -> Job:
+    def make(text: str, seconds: float = 60, memory_bytes: int = 8 * GIB, loads: tuple[str, ...] = ()) -> Job:
         arguments = (str(tmp_path), str(memory_bytes))
-        return Job(module("child_job", text), arguments, tmp_path / "job.log", seconds, memory_bytes)
+        return Job(module("child_job", text), arguments, tmp_path / "job.log", seconds, memory_bytes, loads)
 
     return make
+
+
+@pytest.fixture
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def nursery(tmp_path: Path, stopping: threading.Event) -> Iterator[Nursery]:
+    made = Nursery(tmp_path / "nursery.log", stopping)
+    yield made
+    made.close()
 
 
 def lives(process: int) -> bool:
@@ -88,20 +101,20 @@ Path(sys.argv[1], "inner").write_text(str(inner.pid))
 """
 
 
-def test_a_job_that_ends_well_leaves_its_files(job: Callable[..., Job], tmp_path: Path) -> None:
-    run_job(job("import sys, pathlib; pathlib.Path(sys.argv[1], 'done').touch()"), threading.Event())
+def test_a_job_that_ends_well_leaves_its_files(job: Callable[..., Job], tmp_path: Path, nursery: Nursery) -> None:
+    nursery.run(job("import sys, pathlib; pathlib.Path(sys.argv[1], 'done').touch()"))
     assert (tmp_path / "done").exists()
 
 
-def test_a_deadline_ends_the_whole_process_group(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_a_deadline_ends_the_whole_process_group(job: Callable[..., Job], tmp_path: Path, nursery: Nursery) -> None:
     with pytest.raises(ChildError, match="deadline of 2 s"):
-        run_job(job(FAMILY + "time.sleep(600)", seconds=2), threading.Event())
+        nursery.run(job(FAMILY + "time.sleep(600)", seconds=2))
     until(lambda: not lives(noted(tmp_path / "inner")), "the grandchild is gone")
 
 
-def test_what_a_crashed_job_has_started_goes_with_it(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_what_a_crashed_job_has_started_goes_with_it(job: Callable[..., Job], tmp_path: Path, nursery: Nursery) -> None:
     with pytest.raises(ChildError, match="status 5"):
-        run_job(job(FAMILY + "os._exit(5)"), threading.Event())
+        nursery.run(job(FAMILY + "os._exit(5)"))
     until(lambda: not lives(noted(tmp_path / "inner")), "the grandchild is gone")
 
 
@@ -122,34 +135,37 @@ sys.exit(worker.main([sys.argv[1] + "/spec", sys.argv[2]]))
     ("imports", "body"),
     [("", "bytearray(16 << 30)"), ("import numpy", "numpy.ones(1 << 31)"), ("import torch", "torch.ones(1 << 31)")],
 )
-def test_a_job_over_its_memory_limit_is_told_so_in_words(job: Callable[..., Job], imports: str, body: str) -> None:
+def test_a_job_over_its_memory_limit_is_told_so_in_words(
+    job: Callable[..., Job], nursery: Nursery, imports: str, body: str
+) -> None:
     hungry = job(HUNGRY.format(imports=imports, body=body), memory_bytes=4 * GIB)
     with pytest.raises(ChildError, match="ran out of memory or was killed; its limit is 4096 MiB"):
-        run_job(hungry, threading.Event())
+        nursery.run(hungry)
 
 
-def test_a_deliberate_refusal_passes_the_jobs_own_message(job: Callable[..., Job]) -> None:
+def test_a_deliberate_refusal_passes_the_jobs_own_message(job: Callable[..., Job], nursery: Nursery) -> None:
     text = "import sys; print('noise', file=sys.stderr); print('class c has no row', file=sys.stderr); sys.exit(3)"
     with pytest.raises(InputError, match=r"^class c has no row$"):
-        run_job(job(text), threading.Event())
+        nursery.run(job(text))
 
 
-def test_the_phase_worker_refuses_what_is_no_heavy_phase(tmp_path: Path) -> None:
+def test_the_phase_worker_refuses_what_is_no_heavy_phase(nursery: Nursery, tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text('{"phase": "collect"}')
     refused = Job("maintainer.daemon.worker", (str(spec), str(8 * GIB)), tmp_path / "log", 60, 8 * GIB)
     with pytest.raises((InputError, ChildError)):
-        run_job(refused, threading.Event())
+        nursery.run(refused)
 
 
-def test_stopping_interrupts_a_job_and_ends_its_group(job: Callable[..., Job], tmp_path: Path) -> None:
-    stopping = threading.Event()
+def test_stopping_interrupts_a_job_and_ends_its_group(
+    job: Callable[..., Job], nursery: Nursery, stopping: threading.Event, tmp_path: Path
+) -> None:
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run_job, job(FAMILY + "time.sleep(600)"), stopping)
+        running = pool.submit(nursery.run, job(FAMILY + "time.sleep(600)"))
         inner = noted(tmp_path / "inner")
         begun = time.monotonic()
         stopping.set()
-        with pytest.raises(InterruptedRunError, match="asked to stop"):
+        with pytest.raises(InterruptedRunError, match="stopping: the nursery gave up"):
             running.result(timeout=20)
     assert time.monotonic() - begun < 5
     until(lambda: not lives(inner), "the grandchild is gone")
@@ -161,15 +177,65 @@ def test_a_job_dies_when_its_parent_is_killed(job: Callable[..., Job], tmp_path:
         "limit_self(8 << 30)\nPath(sys.argv[1], 'pid').write_text(str(os.getpid()))\ntime.sleep(600)"
     )
     parent = (
-        "import threading, sys, pathlib; from maintainer.compute.child import Job, run_job\n"
-        f"run_job(Job({endless.module!r}, {endless.arguments!r}, pathlib.Path({str(endless.log)!r}), 600, 0),"
-        " threading.Event())"
+        "import threading, sys, pathlib; from maintainer.compute.jobs import Job, Nursery\n"
+        f"log = pathlib.Path({str(endless.log)!r})\n"
+        "Nursery(log.with_name('nursery.log'), threading.Event()).run("
+        f"Job({endless.module!r}, {endless.arguments!r}, log, 600, 0))"
     )
     process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", parent])
     child = noted(tmp_path / "pid")
     os.kill(process, 9)
     os.waitpid(process, 0)
     until(lambda: not lives(child), "the child is gone")
+
+
+def test_what_jobs_load_is_imported_once(
+    job: Callable[..., Job], module: Callable[[str, str], str], nursery: Nursery, tmp_path: Path
+) -> None:
+    slow = module(
+        "slow_to_load", "import os\nfrom pathlib import Path\nPath(__file__).with_name('loaded').open('a').write('x')"
+    )
+    for _ in range(3):
+        nursery.run(job("import slow_to_load", loads=(slow,)))
+    assert (tmp_path / "loaded").read_text() == "x"
+
+
+def test_a_job_has_its_own_arguments_log_and_group_and_no_input(
+    job: Callable[..., Job], nursery: Nursery, tmp_path: Path
+) -> None:
+    text = "import os, sys, pathlib\npathlib.Path(sys.argv[1], 'seen').write_text("
+    text += "repr((sys.argv[1:], sys.stdin.read(), os.getpgid(0) == os.getpid(), __name__)))\nprint('to the log')"
+    given = job(text)
+    nursery.run(given)
+    assert (tmp_path / "seen").read_text() == repr((list(given.arguments), "", True, "__main__"))
+    assert given.log.read_text() == "to the log\n"
+
+
+def test_jobs_of_two_threads_go_on_beside_each_other(job: Callable[..., Job], nursery: Nursery, tmp_path: Path) -> None:
+    wants = "import sys, time, pathlib\nhere, mine, other = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]\n"
+    both = job(wants + "(here / mine).touch()\nwhile not (here / other).exists(): time.sleep(0.01)")
+    with ThreadPoolExecutor(2) as pool:
+        sides = [replace(both, arguments=(str(tmp_path), mine, other)) for mine, other in ("ab", "ba")]
+        list(pool.map(nursery.run, sides))
+
+
+def test_a_nursery_that_is_killed_takes_its_job_along_and_is_started_again(
+    job: Callable[..., Job], nursery: Nursery, tmp_path: Path
+) -> None:
+    limited = "from maintainer.compute.child import limit_self\nlimit_self(8 << 30)\n"
+    text = "import os, sys, time\nfrom pathlib import Path\n" + limited
+    text += "Path(sys.argv[1], 'pids').write_text(f'{os.getppid()} {os.getpid()}')\ntime.sleep(600)"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(nursery.run, job(text))
+        written = tmp_path / "pids"
+        until(lambda: written.is_file() and len(written.read_text().split()) == 2, "the job has begun")
+        parent, child = map(int, written.read_text().split())
+        os.kill(parent, 9)
+        with pytest.raises(ChildError, match="the nursery failed at wait"):
+            running.result(timeout=20)
+    until(lambda: not lives(child), "the job is gone")
+    nursery.run(job("import sys, pathlib; pathlib.Path(sys.argv[1], 'again').touch()"))
+    assert (tmp_path / "again").exists()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,7 +52,7 @@ def test_a_run_has_a_number_above_all_that_lies_on_disk(held: Context, left: tup
 def test_the_folder_of_another_run_is_refused_and_ones_own_is_not(held: Context) -> None:
     record = next_run(held, held.policy("tiny"), "a test")
     held.control.create_run(replace(record, created_at=NOW - timedelta(days=1)))
-    assembly = Assembly(held.settings, held.control, held.database, held.clock, threading.Event(), held.warm.ask)
+    assembly = Assembly(held.settings, held.control, held.database, held.clock, held.nursery, held.warm.ask)
     for _ in range(2):
         assembly.perform(record.id, Phase.REPORT)
     mark = held.settings.run_dir(record.id) / "run.json"
