@@ -35,7 +35,7 @@ from maintainer.train.situation import Champion, Parts, Situation
 from maintainer.train.strategies import strategy_of
 from maintainer.train.strategies.scratch import bootstrap
 
-STRATEGIES = ("frontier", "replay", "finetune")
+STRATEGIES = ("frontier", "der++", "replay", "finetune")
 REHEARSED, CHOOSING = 8, 2  # samples of each former intent
 BUDGET = 0.05  # of each arrival: thirty new intents are thirty new ways to be wrong on former texts
 

@@ -1,36 +1,26 @@
-"""One check of one model: profile both windows in DuckDB, compare in the warm worker, decide, keep, report."""
+"""One check of one model: see, decide, keep, report."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from maintainer.daemon import former_checks
-from maintainer.daemon.context import Context, Profiled
+from maintainer.daemon.context import Context
 from maintainer.daemon.foreseeing import outlook
 from maintainer.daemon.reports import report_path
+from maintainer.daemon.seeing import Subject, gather
 from maintainer.daemon.starting import next_run
 from maintainer.decide.decision import RunFacts, decide, wait
 from maintainer.decide.triggers import assess_all, spend
 from maintainer.domain.evidence import Decision, Evidence, Finding
 from maintainer.domain.metrics import metrics_of
-from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash
-from maintainer.domain.sample import Column, TaskKind, Window
+from maintainer.domain.sample import TaskKind
 from maintainer.errors import RefusedError
-from maintainer.monitor.check import Measured, Seen, assemble, quality, requests
-from maintainer.monitor.exchange import DriftReply
 from maintainer.report.check import CheckView, render_check
 from maintainer.report.files import write
 from maintainer.store.control import CheckRecord, RunRecord
-from maintainer.store.database import Connection
-from maintainer.store.profile import Sampled, edges, profile
 from maintainer.store.windows import Reader
-
-log = logging.getLogger(__name__)
 
 HISTORY = 60  # former checks whose figures a report shows
 
@@ -44,45 +34,6 @@ class Checked:
     findings: tuple[Finding, ...]
     decision: Decision
     run_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A model at the moment of its check."""
-
-    context: Context
-    policy: Policy
-    champion: Manifest
-    reader: Reader
-    now: datetime
-
-    @property
-    def window(self) -> Window:
-        """Return the window that is looked at: what is in it is counted."""
-        return Window.before(self.now, self.policy.checks.window.last)
-
-    @property
-    def reference(self) -> Window:
-        """Return the span of the samples that the champion was trained and held out on."""
-        return Window(self.champion.trained.start, self.champion.held_out.end)
-
-    @property
-    def current(self) -> Window:
-        """Return the part of the window after the reference, which it is compared with."""
-        return self._since(self.champion.held_out.end)
-
-    @property
-    def unlearned(self) -> Window:
-        """Return the part of the window that the champion has not learned from, where its quality is measured."""
-        return self._since(self.champion.trained.end)
-
-    @property
-    def version_dir(self) -> Path:
-        """Return where the champion lies."""
-        return self.context.model_dir(self.policy.model) / "versions" / self.champion.version
-
-    def _since(self, moment: datetime) -> Window:
-        return Window(min(max(self.window.start, moment), self.window.end), self.window.end)
 
 
 def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
@@ -105,117 +56,6 @@ def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
         told = f"this check was made by hand; the daemon's next one would start a run, because {decision.reason}"
         decision = replace(decision, start=False, reason=told if decision.start else decision.reason, scheduled=False)
     return _keep(subject, evidence, findings, decision)
-
-
-def gather(subject: Subject) -> Evidence:
-    """Measure everything that the policy's triggers may look at."""
-    reader, policy = subject.reader, subject.policy
-    seen = Seen(
-        version=subject.champion.version,
-        at=subject.now,
-        reference=subject.reference,
-        current=subject.current,
-        reference_rows=reader.samples(subject.reference),
-        current_rows=reader.samples(subject.current),
-        facts=_counted(subject),
-    )
-    if reader.samples(subject.unlearned) >= _least_labels(policy):
-        _fill_answers(subject, subject.unlearned)
-    reply = None
-    if seen.current_rows >= policy.checks.window.min_samples and seen.reference_rows:
-        _fill_answers(subject, subject.reference)
-        seen, reply = _compare(subject, seen)
-    return assemble(policy, seen, reply, _quality(subject))
-
-
-def _counted(subject: Subject) -> dict[str, float]:
-    reader, control = subject.reader, subject.context.control
-    counts = reader.counts(subject.window)
-    former = control.runs(subject.policy.model, limit=1)
-    last = former[0] if former else None
-    total = counts.samples + counts.quarantined
-    values = {
-        "labels.new": float(reader.labels_known() - (last.labels_known if last else 0)),
-        "samples.new": float(reader.samples_since(last.created_at) if last else counts.samples),
-        "champion.age": (subject.now - subject.champion.created_at).total_seconds(),
-    }
-    if counts.samples:
-        values["labels.coverage"] = counts.labelled / counts.samples
-    if total:
-        values["contract.quarantine_share"] = counts.quarantined / total
-    if counts.label_delay_seconds is not None:
-        values["labels.delay"] = counts.label_delay_seconds
-    return values
-
-
-def _fill_answers(subject: Subject, window: Window) -> None:
-    """Have the champion answer samples of a window that it has no logged answer to."""
-    most = subject.policy.checks.window.max_samples
-    with TemporaryDirectory(dir=subject.context.scratch()) as folder:
-        samples, answers = Path(folder) / "samples.parquet", Path(folder) / "answers.parquet"
-        if subject.reader.unanswered(window, subject.champion.version, most, samples):
-            request = {"version": str(subject.version_dir), "samples": str(samples), "answers": str(answers)}
-            subject.context.warm.ask("answer", request)
-            subject.reader.add_answers(subject.champion.version, answers)
-
-
-def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
-    cuts, reference, sample_rows = _reference_profile(subject)
-    with subject.context.database.reading() as db:
-        drawn = _sampled(db, subject, subject.current)
-        current = profile(db, drawn.relation_sql, [], _columns(subject), cuts)
-    seen = replace(seen, sample_rows=_kept(drawn), reference_sample_rows=sample_rows)
-    request = requests(subject.policy, seen, reference, current)
-    if request is None:
-        return seen, None
-    return seen, DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
-
-
-def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:
-    most = subject.policy.checks.window.max_samples
-    return subject.reader.drawn(db, window, subject.champion.version, most)
-
-
-def _reference_profile(subject: Subject) -> Profiled:
-    """Return the reference's cuts, counts and sample; computed once for a champion and a policy."""
-    key = (subject.policy.model, subject.champion.version, policy_hash(subject.policy))
-    known = subject.context.profiles.get(key)
-    if known is None:
-        columns = _columns(subject)
-        with subject.context.database.reading() as db:
-            drawn = _sampled(db, subject, subject.reference)
-            cuts = dict(edges(db, drawn.relation_sql, [], columns))
-            known = (cuts, profile(db, drawn.relation_sql, [], columns, cuts), _kept(drawn))
-        for stale in [k for k in subject.context.profiles if k[0] == key[0]]:
-            del subject.context.profiles[stale]
-        subject.context.profiles[key] = known
-    return known
-
-
-def _kept(drawn: Sampled) -> int | None:
-    """Return the rows of a sample; None where the window was read whole."""
-    return drawn.kept if drawn.kept < drawn.rows else None
-
-
-def _columns(subject: Subject) -> tuple[Column, ...]:
-    schema = subject.reader.schema
-    return (*schema.compared, Column(schema.prediction, schema.answer_kind))
-
-
-def _least_labels(policy: Policy) -> int:
-    """Return how many answered samples with a label it takes to measure quality."""
-    return min(policy.checks.window.min_samples, policy.run.needs.labels)
-
-
-def _quality(subject: Subject) -> Measured:
-    """Measure the champion on labelled samples of the window that it has not learned from."""
-    policy, span = subject.policy, subject.unlearned
-    answered = subject.reader.answered(span, subject.champion.version, policy.checks.window.max_samples)
-    least = _least_labels(policy)
-    if answered.labels.size < least:
-        note = f"quality not measured: {answered.labels.size} answered samples have a label, {least} wanted"
-        return Measured(notes=(note,), window=span)
-    return replace(quality(policy, answered.labels, answered.answers), window=span)
 
 
 def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
