@@ -94,6 +94,17 @@ def _process_with(word: str, home: Path) -> int | None:
     return None
 
 
+def _process_writing(log: Path) -> int | None:
+    """Return a process whose standard output is a file."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "fd/1").readlink() == log:
+                return int(folder.name)
+        except OSError:  # it has just ended
+            continue
+    return None
+
+
 def _lives(process: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
@@ -217,13 +228,14 @@ class World:
         self.in_journal(run, "report", "finished", seconds)
         return self.sql("select verdict from run_event where run_id = ? and verdict is not null", run)[0][0]
 
-    def spec(self, run: str, phase: str) -> str:
-        """Return what the command line of a phase's child names."""
-        return str(self.state / "runs" / run / f"{phase}.json")
-
     def process_of(self, word: str) -> int:
         """Return the id of the process in whose command line a word occurs."""
         return until(lambda: _process_with(word, self.home), 30, f"a process of {word}")
+
+    def job(self, run: str, phase: str) -> int:
+        """Return the id of the process that does a phase of a run."""
+        log = (self.state / "runs" / run / f"{phase}.log").resolve()
+        return until(lambda: _process_writing(log), 30, f"a process that does {phase} of {run}")
 
     def gone(self, process: int, seconds: float = 5) -> None:
         """Wait for the end of a process that is no child of ours."""

@@ -159,7 +159,7 @@ def test_a_run_that_is_not_waited_for_needs_the_daemon(world: Any) -> None:
 
 def test_an_interrupt_pauses_a_run_says_how_it_goes_on_and_a_second_start_goes_on_with_it(world: Any) -> None:
     asked = world.begin("train", "tiny")
-    os.kill(world.process_of(world.spec("tiny-0002", "train")), 0)
+    os.kill(world.job("tiny-0002", "train"), 0)
     asked.send_signal(signal.SIGINT)
     assert asked.wait(timeout=20) == 130
     assert world.journal("tiny-0002")[-1] == ("train", "paused")

@@ -43,7 +43,7 @@ def test_a_daemon_killed_in_and_after_each_phase_ends_with_one_promotion_and_eve
 def test_a_training_child_dies_with_a_killed_daemon(world: Any) -> None:
     world.start()
     run = world.asked("train", "tiny", "--detach")["run"]
-    child = world.process_of(world.spec(run, "train"))
+    child = world.job(run, "train")
     world.kill()
     world.gone(child)
 
@@ -51,9 +51,9 @@ def test_a_training_child_dies_with_a_killed_daemon(world: Any) -> None:
 def test_a_daemon_asked_to_stop_in_training_pauses_the_run_and_a_later_one_resumes_it(world: Any) -> None:
     world.start()
     run = world.asked("train", "tiny", "--detach")["run"]
-    os.kill(world.process_of(world.spec(run, "train")), signal.SIGKILL)  # a dead child alone is started again
+    os.kill(world.job(run, "train"), signal.SIGKILL)  # a dead child alone is started again
     world.in_journal(run, "train", "interrupted")
-    child = world.process_of(world.spec(run, "train"))
+    child = world.job(run, "train")
     assert world.stop() < 10
     world.gone(child)
     assert world.journal(run)[-1] == ("train", "paused")

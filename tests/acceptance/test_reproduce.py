@@ -35,7 +35,7 @@ def test_a_run_whose_training_was_killed_is_made_again_bit_by_bit(world: Any) ->
     run = world.asked("train", "tiny", "--detach")["run"]
     kept = world.state / "runs" / run / "train.kept" / "tuned.safetensors"
     world.until(kept.exists, 60, "an epoch is done")
-    os.kill(world.process_of(world.spec(run, "train")), signal.SIGKILL)
+    os.kill(world.job(run, "train"), signal.SIGKILL)
     world.in_journal(run, "train", "interrupted")
     world.over(run)
     assert ("train", "interrupted") in world.journal(run)
