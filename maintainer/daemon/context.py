@@ -20,6 +20,7 @@ from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import Schema
 from maintainer.errors import MaintainerError, NotFoundError, PolicyError, StoreError
 from maintainer.ingest.memory import Memory
+from maintainer.monitor.exchange import CalibrationReply
 from maintainer.policies import load_folder, marks_of, problems_with
 from maintainer.settings import Settings
 from maintainer.store import artifacts
@@ -50,6 +51,9 @@ class Context:
     policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
     problems: list[str] = field(default_factory=list[str])  # of policy files that are not in force as they stand
     profiles: dict[tuple[str, str, str], Profiled] = field(default_factory=dict[tuple[str, str, str], Profiled])
+    calibrations: dict[tuple[str, ...], CalibrationReply] = field(
+        default_factory=dict[tuple[str, ...], CalibrationReply]
+    )
     adopted: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # (model, hash) whose tables fit
     uploads: set[Path] = field(default_factory=set[Path])  # in the spool, in the hands of a request
     inbox: Memory = field(default_factory=Memory)

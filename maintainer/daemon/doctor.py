@@ -231,6 +231,7 @@ def repair(held: Operations) -> list[str]:
     _require_policies(context)
     context.adopted.clear()
     context.profiles.clear()
+    context.calibrations.clear()
     taken, failed = rebuild(context)
     if not failed:
         unfinished.unlink()

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from maintainer.daemon.calibrating import calibrated
 from maintainer.daemon.context import Context, Profiled
 from maintainer.domain.evidence import Evidence
 from maintainer.domain.model import Manifest
@@ -116,6 +117,7 @@ def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
         drawn = _sampled(db, subject, subject.current)
         current = profile(db, drawn.relation_sql, [], _columns(subject), cuts)
     seen = replace(seen, sample_rows=_kept(drawn), reference_sample_rows=sample_rows)
+    seen = replace(seen, calibrated=calibrated(subject.context, subject.policy, subject.reader, seen))
     request = requests(subject.policy, seen, reference, current)
     if request is None:
         return seen, None

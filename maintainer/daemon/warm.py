@@ -23,6 +23,14 @@ def drift(request: dict[str, Any]) -> dict[str, Any]:
     return score(DriftRequest.model_validate(request)).model_dump(mode="json")
 
 
+def calibrate(request: dict[str, Any]) -> dict[str, Any]:
+    """Find the thresholds that the samples of a reference pass no more often than a policy allows."""
+    from maintainer.monitor.exchange import CalibrationRequest
+    from maintainer.monitor.tallies import thresholds
+
+    return thresholds(CalibrationRequest.model_validate(request)).model_dump(mode="json")
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Write what a version answers to the samples of a Parquet file as `_key`, `value` (and `id`) to another."""
     import pyarrow as pa
@@ -105,6 +113,7 @@ def _ranked(samples: Any, worths: Any, path: str) -> dict[str, Any]:
 
 TASKS = {
     "drift": drift,
+    "calibrate": calibrate,
     "answer": answer,
     "evidently": evidently,
     "outlook": outlook,

@@ -30,6 +30,7 @@ class DriftScore:
     threshold: float
     histogram: Histogram | None = None
     floor: float = 0.0  # what two windows of one distribution and of these sizes hardly ever score
+    usual: tuple[float, float] | None = None  # median and 95 % quantile of stable data, where calibrated
 
     @property
     def limit(self) -> float:
@@ -40,6 +41,16 @@ class DriftScore:
     def drifted(self) -> bool:
         """Return whether the score is past its limit."""
         return self.score > self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the thresholds of a check were found; see `monitor/calibrate.py`."""
+
+    level: float  # probability that stable data pass the threshold of one score in one check
+    alarms: float  # expected of stable data in the period
+    seconds: float  # the period
+    block_seconds: float  # longest span that rows were drawn together in
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class Evidence:
     reference_sample_rows: int | None = None
     reference_sample_error: float | None = None
     unlearned: Window | None = None  # where quality was measured
+    calibration: Calibration | None = None  # of the thresholds `auto`
 
 
 class TriggerMode(StrEnum):

@@ -96,6 +96,16 @@ def tell_all_or_list(value: object) -> str:
     return "all" if value == "all" else "list"
 
 
+def tell_auto_or_number(value: object) -> str:
+    """Return whether a threshold is calibrated or given."""
+    return "auto" if isinstance(value, str) else "number"
+
+
+def tell_threshold(value: object) -> str:
+    """Return whether one threshold is for all columns, and which, or a mapping has one for each."""
+    return "each" if isinstance(value, Mapping) else tell_auto_or_number(value)
+
+
 def _columns_wanted(value: object) -> object:
     if (isinstance(value, str) and value != "all") or value in ([], ()):
         raise PydanticCustomError("columns", "wanted all, or a list of columns")
@@ -110,11 +120,25 @@ AllOrList = Annotated[
 Methods = Annotated[
     Annotated[Method, Tag("one")] | Annotated[dict[str, Method], Tag("each")], Discriminator(tell_one_or_each)
 ]
-Thresholds = Annotated[
-    Annotated[Positive, designed("auto"), Tag("one")]
-    | Annotated[dict[str, Annotated[Positive, designed("auto")]], Tag("each")],
-    Discriminator(tell_one_or_each),
+Threshold = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Positive, Tag("number")],
+    Discriminator(tell_auto_or_number),
 ]
+Thresholds = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[Positive, Tag("number")]
+    | Annotated[dict[str, Threshold], Tag("each")],
+    Discriminator(tell_threshold),
+]
+
+
+class FalseAlarms(Section):
+    """How often stable data may alarm."""
+
+    at_most: Annotated[Positive, Field(le=1000)] = Field(
+        default=1.0, description="checks of stable data that find drift in any column, on average, in the period"
+    )
+    per: Duration = Field(default=timedelta(days=30), description="the period")
 
 
 class Drift(Section):
@@ -127,15 +151,17 @@ class Drift(Section):
         default="auto", description="one word for all, or column -> method; auto: by the column's kind"
     )
     threshold: Thresholds = Field(
-        default=0.1,
-        description="a score above it, and above what chance alone scores, is drift; one number for all, or "
-        "column -> threshold (0.1 for the others)",
+        default="auto",
+        description="a score above it, and above what chance alone scores, is drift; auto: calibrated on the reference "
+        "to the false alarms that are allowed; one for all, or column -> threshold (auto for the others)",
     )
     weights: dict[str, Weight] = Field(
         default_factory=dict[str, float],
         description="column -> its weight in drift.share, at most a million; 1 when absent",
     )
-    false_alarms: Annotated[NotBuilt, only()] = LATER
+    false_alarms: FalseAlarms = Field(
+        default=FalseAlarms(), description="how often stable data may alarm, over all columns with threshold auto"
+    )
 
 
 QualityName = Annotated[Literal["accuracy", "f1_macro", "mae", "rmse", "r2"], designed(*ON_CHANCES)]

@@ -6,7 +6,7 @@ The share of drifted columns counts inputs only; what the model answered is `dri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isfinite, log, sqrt
 
@@ -14,13 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maintainer.domain import metrics
-from maintainer.domain.evidence import DriftScore, Evidence, Metric
-from maintainer.domain.policy import Policy
+from maintainer.domain.evidence import Calibration, DriftScore, Evidence, Metric
+from maintainer.domain.policy import Drift, Policy
 from maintainer.domain.profile import LARGEST, ColumnCounts
-from maintainer.domain.sample import TaskKind, Window
-from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
-
-THRESHOLD = 0.1  # of a column that the policy's table of thresholds leaves out; Evidently's default
+from maintainer.domain.sample import ColumnKind, TaskKind, Window
+from maintainer.monitor.exchange import (
+    CalibrationReply,
+    CalibrationRequest,
+    ColumnPair,
+    DriftReply,
+    DriftRequest,
+    Watched,
+)
 
 Profiles = Mapping[str, ColumnCounts]  # column -> its counts in one window
 
@@ -38,6 +43,12 @@ class Seen:
     sample_rows: int | None = None  # rows of the uniform sample, where the window was too large to be read whole
     facts: Mapping[str, float] = field(default_factory=dict[str, float])  # evidence counted elsewhere: labels.new, …
     reference_sample_rows: int | None = None
+    calibrated: CalibrationReply | None = None
+
+    @property
+    def thresholds(self) -> dict[tuple[str, str], float]:
+        """Return the calibrated thresholds by column and kind."""
+        return {(t.name, t.kind): t.threshold for t in self.calibrated.thresholds} if self.calibrated else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +70,53 @@ def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles)
         ColumnPair(
             name=name,
             kind=current[name].kind,
-            method=drift.method if isinstance(drift.method, str) else drift.method.get(name, "auto"),
-            threshold=drift.threshold.get(name, THRESHOLD) if isinstance(drift.threshold, Mapping) else drift.threshold,
+            method=_method(drift, name),
+            threshold=_threshold(drift, seen, name, "value"),
+            missing_threshold=_threshold(drift, seen, name, "missing"),
             reference=reference[name],
             current=current[name],
         )
         for name in names
         if name in reference and name in current and _comparable(name, policy, reference, current)
     ]
-    return DriftRequest(columns=tuple(pairs)) if pairs else None
+    level = seen.calibrated.level if seen.calibrated else None
+    return DriftRequest(columns=tuple(pairs), level=level) if pairs else None
+
+
+def calibration(policy: Policy, seen: Seen, kinds: Mapping[str, ColumnKind], samples: str) -> CalibrationRequest | None:
+    """Return what is to be calibrated on samples of the reference; None where no threshold is `auto`."""
+    drift = policy.checks.drift
+    names = [name for name in (*_inputs(policy), policy.task.prediction) if _wanted(drift, name) == "auto"]
+    if not names:
+        return None
+    watched = (
+        Watched(name=name, kind=kinds[name], method=_method(drift, name), missing=name != policy.task.prediction)
+        for name in names
+    )
+    return CalibrationRequest(
+        samples=samples,
+        columns=tuple(watched),
+        reference_rows=seen.reference_sample_rows or seen.reference_rows,
+        current_rows=seen.sample_rows or seen.current_rows,
+        window_seconds=max(seen.current.length.total_seconds(), 1.0),
+        every_seconds=policy.checks.every.total_seconds(),
+        alarms=drift.false_alarms.at_most,
+        period_seconds=drift.false_alarms.per.total_seconds(),
+    )
+
+
+def _method(drift: Drift, name: str) -> str:
+    return drift.method if isinstance(drift.method, str) else drift.method.get(name, "auto")
+
+
+def _wanted(drift: Drift, name: str) -> float | str:
+    return drift.threshold.get(name, "auto") if isinstance(drift.threshold, Mapping) else drift.threshold
+
+
+def _threshold(drift: Drift, seen: Seen, name: str, kind: str) -> float:
+    """Return a given threshold, or the calibrated one; of what a reference holds none of only the floor counts."""
+    wanted = _wanted(drift, name)
+    return seen.thresholds.get((name, kind), 0.0) if isinstance(wanted, str) else wanted
 
 
 def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Measured) -> Evidence:
@@ -76,7 +125,8 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
     A figure that is not finite is no figure: its name is absent, and a note says so.
     """
     answer = policy.task.prediction  # which samples have an answer is no property of the data
-    scores = tuple(s for s in reply.scores if s.kind == "value" or s.column != answer) if reply else ()
+    found = reply.scores if reply else ()
+    scores = tuple(_told(s, seen) for s in found if s.kind == "value" or s.column != answer)
     compared = len({score.column for score in scores})
     values = {**seen.facts, **_drift_values(policy, scores)}
     values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
@@ -98,7 +148,23 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         reference_sample_rows=seen.reference_sample_rows,
         reference_sample_error=sample_error(seen.reference_sample_rows, compared),
         unlearned=measured.window,
+        calibration=_calibration(policy, seen) if scores else None,
     )
+
+
+def _told(score: DriftScore, seen: Seen) -> DriftScore:
+    """Return a score with what it usually is while nothing changes, where that is known."""
+    known = seen.calibrated.thresholds if seen.calibrated else ()
+    usual = next((t.usual for t in known if (t.name, t.kind) == (score.column, score.kind)), None)
+    return replace(score, usual=usual)
+
+
+def _calibration(policy: Policy, seen: Seen) -> Calibration | None:
+    found = seen.calibrated
+    if found is None:
+        return None
+    period = policy.checks.drift.false_alarms.per.total_seconds()
+    return Calibration(found.level, found.alarms, period, found.block_seconds)
 
 
 def sample_error(rows: int | None, columns: int) -> float | None:

@@ -45,7 +45,7 @@ ON_RANKS = ("wasserstein", "ks")
 
 def score(request: DriftRequest) -> DriftReply:
     """Return the value score and the missing score of every column asked for, each with its floor."""
-    level = ALARMS / (2 * max(1, len(request.columns)))  # Bonferroni
+    level = request.level or ALARMS / (2 * max(1, len(request.columns)))  # Bonferroni
     scores: list[DriftScore] = []
     for pair in request.columns:
         missing = _of_missing(pair, level)
@@ -87,7 +87,8 @@ def _of_missing(pair: ColumnPair, level: float) -> DriftScore:
         sides = [codes(tallies, c.rows, ROWS) for tallies, c in zip(rows, (before, now), strict=True)]
         value = distance("jensenshannon", ColumnKind.CATEGORY, sides[0], sides[1])
         floor = chance.counted("jensenshannon", rows[0], rows[1], level)
-    return DriftScore(pair.name, "missing", "jensenshannon", value, pair.threshold, None, floor)
+    limit = pair.threshold if pair.missing_threshold is None else pair.missing_threshold
+    return DriftScore(pair.name, "missing", "jensenshannon", value, limit, None, floor)
 
 
 def _ranked(method: str, pair: ColumnPair, level: float) -> tuple[float, float]:

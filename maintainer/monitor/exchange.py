@@ -22,6 +22,7 @@ class ColumnPair(Message):
     kind: ColumnKind
     method: str  # of the policy: auto, psi, jensenshannon, wasserstein, hellinger, kl_div or ks
     threshold: float
+    missing_threshold: float | None = None  # the same when absent
     reference: ColumnCounts
     current: ColumnCounts
 
@@ -30,9 +31,50 @@ class DriftRequest(Message):
     """The columns of one check."""
 
     columns: tuple[ColumnPair, ...]
+    level: float | None = None  # chance that one score passes its floor, where thresholds are calibrated
 
 
 class DriftReply(Message):
     """Two scores for each column, of its values and of its missing share, in the order asked."""
 
     scores: tuple[DriftScore, ...]
+
+
+class Watched(Message):
+    """One column of a reference that is to be calibrated."""
+
+    name: str
+    kind: ColumnKind
+    method: str  # of the policy
+    missing: bool = True  # whether what is missing is scored too
+
+
+class CalibrationRequest(Message):
+    """A reference, the sizes of a check, and the false alarms that are allowed."""
+
+    samples: str  # Parquet: `_time` and the columns, a uniform sample of the reference
+    columns: tuple[Watched, ...]
+    reference_rows: int
+    current_rows: int
+    window_seconds: float  # the span of the current window
+    every_seconds: float
+    alarms: float
+    period_seconds: float
+
+
+class Calibrated(Message):
+    """One score's calibrated threshold."""
+
+    name: str
+    kind: str  # "value" or "missing"
+    threshold: float
+    usual: tuple[float, float]  # median and 95 % quantile while nothing changes
+
+
+class CalibrationReply(Message):
+    """The thresholds of a reference's columns."""
+
+    thresholds: tuple[Calibrated, ...]
+    level: float  # probability that stable data pass one threshold in one check
+    alarms: float  # expected in the period
+    block_seconds: float  # longest span that rows were drawn together in

@@ -23,6 +23,7 @@ TAGGED = (  # where pydantic puts the name of a union's member into the path
     ("checks", "drift", "columns"),
     ("checks", "drift", "method"),
     ("checks", "drift", "threshold"),
+    ("checks", "drift", "threshold", ANY),
 )
 NAMED = (  # sections whose keys are the user's own
     ("task", "features"),

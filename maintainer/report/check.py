@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite, sqrt
 
 from markupsafe import Markup
 
-from maintainer.domain.evidence import Decision, DriftScore, Evidence, Finding, Metric
+from maintainer.domain.evidence import Calibration, Decision, DriftScore, Evidence, Finding, Metric
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.policy import AboveTrigger, NumberFeature, Policy
 from maintainer.domain.sample import TaskKind
@@ -76,7 +76,21 @@ def render_check(view: CheckView) -> str:
             "quality_notes": [note for note in view.evidence.notes if about_quality(note)],
             "other_notes": [note for note in view.evidence.notes if not about_quality(note) and not about_sample(note)],
             "history": history_charts(view),
+            "calibrated": calibrated(view.evidence.calibration),
         },
+    )
+
+
+def calibrated(found: Calibration | None) -> str:
+    """Return what the thresholds of a check promise, in words; nothing where none is calibrated."""
+    if found is None:
+        return ""
+    period, block = (words.duration(timedelta(seconds=s)) for s in (found.seconds, found.block_seconds))
+    often = f"{words.number(found.alarms)} false alarms in {period}"
+    return (
+        f"Thresholds are calibrated on the reference, in which rows of up to {block} hang together: "
+        f"stable data are to give {often} over all columns, so in one check a score passes its threshold "
+        f"with a probability of {words.number(found.level)}."
     )
 
 

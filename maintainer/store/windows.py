@@ -194,10 +194,10 @@ class Reader:
         return int(row[0]) if row else 0
 
     def relation(self, window: Window, version: str, share: float = 1.0) -> str:
-        """Return SQL for a share of a window: `_key`, the compared columns and the answers of `version`, by name."""
+        """Return SQL for a share of a window: `_key`, `_time`, the compared columns and the answers of `version`."""
         features = "".join(f", {compared_sql(c)}" for c in self.schema.features)
         return (
-            f"select s._key{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
+            f"select s._key, s._time{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
             f"from {self._answered_from(version, share)} where {inside(window)} and {below(share, 's._key')}"
         )
 
@@ -215,10 +215,9 @@ class Reader:
     def sample(self, window: Window, version: str, at_most: int, path: Path) -> int:
         """Write a uniform sample of a window's features and answers as Parquet; return the rows."""
         with self.database.reading() as db:
-            row = db.execute(
-                f"copy (select * exclude (_key) from ({self.relation(window, version)}) order by _key limit {at_most}) "
-                f"to {literal(str(path))} (format parquet)"
-            ).fetchone()
+            drawn = f"from ({self.relation(window, version)}) order by _key limit {at_most}"
+            query = f"copy (select * exclude (_key, _time) {drawn}) to {literal(str(path))} (format parquet)"
+            row = db.execute(query).fetchone()
         return int(row[0]) if row else 0
 
     def unanswered(self, window: Window, version: str, at_most: int, path: Path) -> int:

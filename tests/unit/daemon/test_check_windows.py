@@ -28,7 +28,7 @@ POLICY = """\
 version: 1
 model: tiny
 task: {kind: tabular-regression, id: id, time: at, label: y, features: {x: {type: number}}}
-checks: {window: {last: 7d, min_samples: 8, max_samples: 100}}
+checks: {window: {last: 7d, min_samples: 8, max_samples: 100}, drift: {threshold: 0.1}}
 run: {needs: {labels: 5}}
 """
 

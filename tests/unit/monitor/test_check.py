@@ -14,7 +14,7 @@ from maintainer.domain.policy import Policy
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind, Window
 from maintainer.monitor.check import Measured, Seen, assemble, quality, requests, sample_error
-from maintainer.monitor.exchange import DriftReply, DriftRequest
+from maintainer.monitor.exchange import Calibrated, CalibrationReply, DriftReply, DriftRequest
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = Window.before(NOW, timedelta(days=7))
@@ -43,14 +43,20 @@ def reply(*scores: tuple[str, str, float]) -> DriftReply:
 
 
 def test_all_inputs_and_the_answer_are_compared_with_the_policys_method_and_threshold():
-    asked = requests(policy(drift={"method": {"a": "psi"}, "threshold": {"b": 0.4}}), seen(), profile(), profile())
+    rules = policy(drift={"method": {"a": "psi"}, "threshold": {"b": 0.4}})
+    known = [("a", "value", 0.07), ("a", "missing", 0.02), ("prediction", "value", 0.09)]
+    told = tuple(Calibrated(name=n, kind=kind, threshold=t, usual=(0.01, 0.05)) for n, kind, t in known)
+    calibrated = CalibrationReply(thresholds=told, level=0.001, alarms=1.0, block_seconds=60.0)
+    asked = requests(rules, replace(seen(), calibrated=calibrated), profile(), profile())
     assert asked is not None
     assert [(p.name, p.method, p.threshold) for p in asked.columns] == [
-        ("a", "psi", 0.1),
+        ("a", "psi", 0.07),  # calibrated
         ("b", "auto", 0.4),
-        ("c", "auto", 0.1),
-        ("prediction", "auto", 0.1),
+        ("c", "auto", 0.0),  # nothing is known of it: only the floor counts
+        ("prediction", "auto", 0.09),
     ]
+    assert [p.missing_threshold for p in asked.columns] == [0.02, 0.4, 0.0, 0.0]
+    assert asked.level == 0.001
     assert DriftRequest.model_validate_json(asked.model_dump_json()) == asked
 
 
