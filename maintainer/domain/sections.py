@@ -135,6 +135,11 @@ class Drift(Section):
         default_factory=dict[str, float],
         description="column -> its weight in drift.share, at most a million; 1 when absent",
     )
+    multivariate: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="also compare whole rows, by a classifier that tells the windows apart (texts: by the network's "
+        "states of them); done too where a trigger looks at drift.multivariate or drift.embedding",
+    )
     false_alarms: Annotated[NotBuilt, only()] = LATER
 
 

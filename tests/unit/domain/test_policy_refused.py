@@ -69,7 +69,6 @@ UNBUILT = [
     *(
         ("triggers", [{"name": "t", "metric": metric, "above": 1}])
         for metric in (
-            "drift.multivariate",
             "estimated.accuracy",
             "fairness.parity.b",
             "quality.ece",
