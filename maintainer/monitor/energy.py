@@ -51,8 +51,8 @@ def _energy(within: Values, rows: Values, current: NDArray[np.bool_]) -> tuple[V
     now = current.astype(np.float64)
     was = 1.0 - now
     n, m = was @ rows, now @ rows
-    cross = np.einsum("ki,ij,kj->k", was, within, now, optimize=True) / (n * m)
-    own = np.einsum("ki,ij,kj->k", was, within, was, optimize=True) / n**2
-    own = own + np.einsum("ki,ij,kj->k", now, within, now, optimize=True) / m**2
+    from_was, from_now = was @ within, now @ within
+    cross = (from_was * now).sum(axis=1) / (n * m)
+    own = (from_was * was).sum(axis=1) / n**2 + (from_now * now).sum(axis=1) / m**2
     energy = np.clip(2.0 * cross - own, 0.0, None)
     return energy * (n * m / (n + m)), energy / np.where(cross > 0, 2.0 * cross, 1.0)
