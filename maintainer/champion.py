@@ -142,10 +142,10 @@ class Model:
         for table in rows:
             (texts,) = columns_of(table, self.kinds).values()
             try:
-                made = self._read(self._reader, texts, names)[0] if len(texts) else np.zeros((0, 1))
+                made = self._read(self._reader, texts, names)[0] if len(texts) else np.zeros(0)
             except ORT_ERRORS as error:
                 raise InputError(f"version {self.version} cannot answer: {error}") from error
-            found.append(np.asarray(made, np.float64).reshape(len(texts), -1))
+            found.append(np.asarray(made, np.float64).reshape(len(texts), -1 if len(texts) else 1))
         return "pooled states" if has else "answers", found
 
     def _none(self) -> Answers:
