@@ -18,11 +18,13 @@ from maintainer.monitor import faults, novelty
 from maintainer.monitor.check import THRESHOLD, Profiles
 from maintainer.monitor.drift import ALARMS
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest, RowsReply, RowsRequest
+from maintainer.monitor.spells import behaved_so
 from maintainer.store import kinds as store
 from maintainer.store.profile import edges, profile
 from maintainer.store.windows import Reader
 
 TABLE_ROWS = 2000  # of each window that are compared as rows
+COURSE_ROWS = 20_000  # of the reference that tell how a column behaved in time
 TEXT_ROWS = 500  # texts whose words and states are compared
 LEAST_LABELS = 50  # of each window
 
@@ -96,10 +98,14 @@ def _measured(looked: Looked) -> Evidence:
 
 def _faults(looked: Looked) -> tuple[ColumnFault, ...]:
     """Return the columns that look broken, but those that have behaved so before."""
-    seen = looked.evidence
-    rows = looked.rows(store.ROWS)
     found = faults.suspects(looked.reference, looked.current, looked.inputs)
-    return tuple(fault for fault in found if not store.behaved_so(rows, seen.reference, seen.current, fault))
+    return tuple(fault for fault in found if not _usual(looked, fault))
+
+
+def _usual(looked: Looked, fault: ColumnFault) -> bool:
+    times, column = store.course(looked.rows(COURSE_ROWS), looked.evidence.reference, fault.column)
+    seconds = looked.evidence.current.length.total_seconds()
+    return behaved_so(fault, times, column, seconds, looked.current[fault.column])
 
 
 def _labels(looked: Looked) -> tuple[tuple[DriftScore, ...], tuple[str, ...]]:

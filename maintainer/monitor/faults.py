@@ -3,7 +3,7 @@
 Only what chance and a change of the world hardly make is called so, for no run starts on it before a person has looked:
 a shift alone, or a factor that is neither that of a common unit nor eightfold, is drift. A column is judged by the
 whole current window: what has been broken for a part of it only is drift until the window is past that. Whether a
-column has behaved so before, as one of months does, is not known from counts: `store.kinds` looks.
+column has behaved so before, as one of months does, is not known from counts: spells.py looks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ SLACK = 0.01  # by which it may be farther: nothing is ever measured alike twice
 FEW = 20  # rows below which nothing is said
 RENAMED_SHARE = 0.01  # of the reference that a renamed category has at least
 LARGE = 8.0  # a factor that is always taken for another unit
+CLOSE = 0.1  # how near distribution functions must be for a smaller one to mean anything
 EXACT = 0.05  # how well a smaller one must be known
 ROUND = (10.0, 12.0, 24.0, 60.0, 100.0, 1000.0, 1024.0, 3600.0, 86_400.0, 1e6, 1e9)  # factors that are meant exactly
 UNITS = {
@@ -133,13 +134,13 @@ def _candidates(
         exact = [times for factor in ROUND for times in (factor, 1.0 / factor) if abs(slope / times - 1.0) <= EXACT]
         lines = [*((times, 0.0) for times in exact), (slope, start)]
         told += [(line, f"its values are about {line[0]:.3g} times the former ones") for line in lines]
-    for factor, words in UNITS.items():
+    for factor, words in UNITS.items() if limit <= CLOSE else ():
         for times in (factor, 1.0 / factor):
             offset = (32.0 if times > 1 else -32.0 / 1.8) if factor == 1.8 else 0.0
             if _known_to(shapes, limit, times, offset):
                 told.append(((times, offset), f"its values are the former ones by a factor {words}"))
     for offset in (KELVIN, -KELVIN):
-        if abs(slope - 1.0) <= 0.1 and abs(start - offset) <= 0.02 * KELVIN:
+        if limit <= CLOSE and abs(slope - 1.0) <= 0.1 and abs(start - offset) <= 0.02 * KELVIN:
             told.append(((1.0, offset), "its values lie 273.15 from the former ones, as of Celsius and kelvin"))
     return told
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from maintainer.domain.kinds import ColumnFault, Novelty
+import numpy as np
+from numpy.typing import NDArray
+
+from maintainer.domain.kinds import Novelty
 from maintainer.domain.sample import ColumnKind, Schema, Window
 from maintainer.store.database import Connection, literal, quoted
 from maintainer.store.profile import LARGEST, Sampled, sampled
@@ -15,9 +18,6 @@ from maintainer.store.thin import below, share_for, thinnest
 from maintainer.store.windows import Reader
 
 SEARCHED = 8  # times as many samples as labels wanted: late labels are there for some only
-ROWS = 20_000  # of a reference that are looked at for how a column behaved
-PARTS = 4  # of the reference at least that a column must have kept its ways in
-SURE = 1e-3  # chance that a part lacks what it has of late by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +75,22 @@ def novelty(db: Connection, rows: Rows, reference: Window, current: Window, colu
     return Novelty(before, singles, now, unseen, found[4])
 
 
-def behaved_so(rows: Rows, reference: Window, current: Window, fault: ColumnFault) -> bool:
-    """Return whether the reference had parts, as long as the current window, in which the column was as it is now.
+def course(rows: Rows, window: Window, column: str) -> tuple[NDArray[np.float64], NDArray[np.generic]]:
+    """Return a column's values as it is compared, in a uniform sample, oldest first, and when they came.
 
-    A column of months is stuck for a month and then renamed; nothing is broken.
+    The first array has one more: seconds since the window's start, and at last its length.
     """
-    if not reference.length:
-        return False
-    seconds = max(min(current.length, reference.length / PARTS).total_seconds(), 1e-6)
-    value = "n" if fault.value is None else f"case when n = {literal(fault.value)} then n end"
+    value = _column_sql(rows.reader.schema, column)
     query = (
-        f"select count(*), count(n), count(distinct n), count({value}) from "
-        f"(select s._time, {_column_sql(rows.reader.schema, fault.column)} as n from {_compared(rows, reference)}) s "
-        f"group by floor((epoch(_time) - epoch({sql_time(reference.start)})) / {seconds!r})"
+        f"select epoch(s._time) - epoch({sql_time(window.start)}) as t, {value} as n "
+        f"from {_compared(rows, window)} order by s._time"
     )
     with rows.reader.database.reading() as db:
-        parts = db.execute(query).fetchall()
-    whole, present, most = (sum(part[place] for part in parts) for place in (0, 1, 3))
-    match fault.kind:
-        case "missing":
-            return any(not part[1] and _telling(1.0 - present / whole, part[0]) for part in parts)
-        case "stuck":
-            return any(part[2] == 1 and _telling(0.5, part[1]) for part in parts)
-        case "renamed":
-            return any(part[1] and not part[3] and _telling(1.0 - most / present, part[1]) for part in parts)
-        case "unit":
-            return False
-
-
-def _telling(share: float, rows: int) -> bool:
-    """Return whether so many rows in succession hardly all belong to such a share by chance."""
-    return share**rows < SURE
+        found = db.execute(query).fetchall()
+    times = [float(moment) for moment, _ in found]
+    number = next(c.kind for c in rows.reader.schema.compared if c.name == column) is ColumnKind.NUMBER
+    values = [value for _, value in found]
+    return np.asarray([*times, window.length.total_seconds()]), np.asarray(values, np.float64 if number else object)
 
 
 def _labels(reader: Reader, share: float) -> str:
@@ -115,7 +100,7 @@ def _labels(reader: Reader, share: float) -> str:
 
 def _compared(rows: Rows, window: Window) -> str:
     """Return SQL for a sample of a window's columns as they are compared."""
-    share = share_for(rows.reader.samples(window), ROWS)
+    share = rows.share(window)
     schema = rows.reader.schema
     columns = "".join(f", {compared_sql(c)}" for c in schema.features)
     source = f"{table(schema.model, thinnest(share))} s where {inside(window)} and {below(share, 's._key')}"
