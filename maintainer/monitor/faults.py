@@ -17,7 +17,7 @@ from maintainer.domain.kinds import ColumnFault
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind
 from maintainer.monitor import chance
-from maintainer.monitor.frames import OTHER, Spread, aligned, spread
+from maintainer.monitor.frames import OTHER, Spread, aligned, shares, spread
 from maintainer.monitor.ranks import kolmogorov, paired
 
 SURE = 1e-6  # chance that what is called a fault came about in independent draws
@@ -27,6 +27,7 @@ FEW = 20  # rows below which nothing is said
 RENAMED_SHARE = 0.01  # of the reference that a renamed category has at least
 LARGE = 8.0  # a factor that is always taken for another unit
 CLOSE = 0.1  # how near distribution functions must be for a smaller one to mean anything
+ONE_SIDED = 0.05  # share of values on the other side of zero, at most, where a change of sign is told
 EXACT = 0.05  # how well a smaller one must be known
 ROUND = (10.0, 12.0, 24.0, 60.0, 100.0, 1000.0, 1024.0, 3600.0, 86_400.0, 1e6, 1e9)  # factors that are meant exactly
 UNITS = {
@@ -169,6 +170,9 @@ def line_of(shapes: tuple[Spread, Spread]) -> tuple[float, float]:
 
 
 def _negated(shapes: tuple[Spread, Spread], limit: float) -> bool:
+    below = float(shares(shapes[0], np.zeros(1))[0])
+    if ONE_SIDED < below < 1.0 - ONE_SIDED:  # a column around zero may wander to its other side
+        return False
     mirrored = Spread(1.0 - shapes[0].ranks[::-1], -shapes[0].values[::-1])
     return _apart(mirrored, shapes[1]) <= limit
 

@@ -53,6 +53,8 @@ BROKEN = {
 CHANGED = {
     "nothing": lambda rng: (draw(rng, 5000), draw(rng, 2000)),
     "a shift": lambda rng: (draw(rng, 5000), draw(rng, 2000) + 4.0),
+    "around zero": lambda rng: (rng.normal(0.0, 1.0, 5000), rng.normal(0.0, 1.0, 2000)),
+    "from below zero to above": lambda rng: (rng.normal(-0.3, 1.0, 5000), rng.normal(0.3, 1.0, 2000)),
     "twice as much": lambda rng: (draw(rng, 5000), draw(rng, 2000) * 2.0),
     "a longer tail": lambda rng: (rng.lognormal(0.0, 1.0, 5000), rng.lognormal(1.0, 1.0, 2000)),
     "another shape, far away": lambda rng: (draw(rng, 5000), rng.lognormal(6.0, 1.5, 2000)),
