@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from maintainer.daemon import former_checks, status
 from maintainer.daemon.checking import run_check
 from maintainer.daemon.context import Context
 from maintainer.daemon.operations import Operations
+from maintainer.daemon.starting import next_run
 from maintainer.domain.evidence import Evidence
 from maintainer.domain.kinds import DriftKind
 from maintainer.domain.model import Manifest, Span
@@ -185,6 +186,10 @@ def test_a_stuck_column_waits_for_a_person_is_told_everywhere_and_ends_with_the_
     assert "<h2>Data faults</h2>" in page(world)
     kept = former_checks.evidence_of(world.context.control.check(checked.id))
     assert kept.faults == checked.evidence.faults
+    run = next_run(world.context, world.context.policy("tiny"), "as a person wants", check_id=checked.id)
+    assert former_checks.diagnosis_of(world.context.control, run) == checked.evidence.diagnosis
+    assert former_checks.diagnosis_of(world.context.control, replace(run, check_id="gone")) is None
+    assert former_checks.diagnosis_of(world.context.control, replace(run, check_id=None)) is None
 
 
 def test_without_the_fault_the_same_triggers_start_a_run(world: World) -> None:
