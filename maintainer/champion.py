@@ -13,6 +13,7 @@ import json
 import os
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -43,6 +44,7 @@ ORT_ERRORS = (
 
 AT_ONCE = 4096  # tokens of several texts that are answered together
 RETRY_SECONDS = 10.0  # after which a version that could not be loaded is tried again
+STATE = "_state"  # output of a text's pooled state, where there is one
 NOWHERE = ("", 0, 0)  # where no pointer leads
 
 
@@ -97,7 +99,7 @@ class Model:
         if all(len(column) == 0 for column in feeds.values()):
             return self._none()
         try:
-            found = self._run(feeds) if self._reader is None else self._read(self._reader, *feeds.values())
+            found = self._run(feeds) if self._reader is None else self._read(self._reader, next(iter(feeds.values())))
             if not self.classes:
                 return Answers(self.version, np.asarray(found[0], np.float64), None, ())
             labels, probabilities = found
@@ -105,11 +107,11 @@ class Model:
             raise InputError(f"version {self.version} cannot answer: {error}") from error
         return Answers(self.version, np.asarray(labels, object), np.asarray(probabilities, np.float64), self.classes)
 
-    def _run(self, feeds: Columns) -> list[NDArray[Any]]:
-        return self._session.run(["_label", "_probabilities"] if self.classes else ["_value"], feeds)
+    def _run(self, feeds: Columns, names: Sequence[str] = ()) -> list[NDArray[Any]]:
+        return self._session.run(names or (["_label", "_probabilities"] if self.classes else ["_value"]), feeds)
 
-    def _read(self, reader: Reader, texts: NDArray[Any]) -> list[NDArray[Any]]:
-        """Answer n texts, some of like length at a time."""
+    def _read(self, reader: Reader, texts: NDArray[Any], names: Sequence[str] = ()) -> list[NDArray[Any]]:
+        """Answer n texts, some of like length at a time; `names` are other outputs than the answers."""
         ragged = reader.tokens.split(texts.tolist(), reader.pad)
         order = np.argsort(ragged.lengths, kind="stable")
         parts: list[list[NDArray[Any]]] = []
@@ -118,10 +120,33 @@ class Model:
             rows = order[start : start + max(1, AT_ONCE // int(ragged.lengths[order[start]]))]
             rows = rows[: max(1, AT_ONCE // int(ragged.lengths[rows[-1]]))]
             ids, mask = ragged.padded(rows, reader.pad)
-            parts.append(self._run({"_ids": ids, "_mask": mask}))
+            parts.append(self._run({"_ids": ids, "_mask": mask}, names))
             start += len(rows)
         back = np.argsort(order, kind="stable")
         return [np.concatenate(column)[back] for column in zip(*parts, strict=True)]
+
+    def states(self, rows: Sequence[Any]) -> tuple[str, list[NDArray[np.float64]]]:
+        """Return what the vectors are, and one (n, d) array of them for each of several sets of texts.
+
+        They are the network's pooled states, or where a file has none (it was exported before, or its head is its own)
+        the probabilities or the value it answers.
+
+        Raises:
+            InputError: it reads no texts, or cannot answer.
+        """
+        if self._reader is None:
+            raise InputError(f"version {self.version} reads no texts: it has no states of them")
+        has = any(output.name == STATE for output in self._session.get_outputs())
+        names = [STATE] if has else ["_probabilities" if self.classes else "_value"]
+        found: list[NDArray[np.float64]] = []
+        for table in rows:
+            (texts,) = columns_of(table, self.kinds).values()
+            try:
+                made = self._read(self._reader, texts, names)[0] if len(texts) else np.zeros(0)
+            except ORT_ERRORS as error:
+                raise InputError(f"version {self.version} cannot answer: {error}") from error
+            found.append(np.asarray(made, np.float64).reshape(len(texts), -1 if len(texts) else 1))
+        return "pooled states" if has else "answers", found
 
     def _none(self) -> Answers:
         if not self.classes:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Files = Annotated[list[Path], typer.Argument(help="Files (parquet, csv, jsonl); - for JSON lines on standard input.")]
 
-FailOnDrift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit status 3 when a column drifted.")]
+FailOnDrift = Annotated[
+    bool, typer.Option("--fail-on-drift", help="Exit status 3 when a column drifted or is at fault.")
+]
 WithEvidently = Annotated[
     bool, typer.Option("--evidently", help="Write Evidently's own report of it too (slow, 4 MB).")
 ]
@@ -200,7 +202,7 @@ def check(
             with say.progress("Evidently's report"):
                 found["evidently"] = api.post(place("reports", found["check"], "evidently"))["path"]
     say.answer(found, as_json, _tell_check)
-    if fail_on_drift and found["drifted"]:
+    if fail_on_drift and (found["drifted"] or found["together"] or found["faults"]):
         raise SystemExit(say.NO)
 
 
@@ -208,12 +210,16 @@ def _tell_check(found: dict[str, Any]) -> None:
     from maintainer.domain.evidence import DriftScore
 
     print(f"{found['check']}: {found['decision']['reason']}")
+    if found["diagnosis"] is not None:
+        print(f"{found['diagnosis']['kind']}: {found['diagnosis']['sentence']}")
     scores = [DriftScore(**score) for score in found["evidence"]["scores"]]
     for score in sorted(scores, key=lambda score: score.limit - score.score)[:20]:
         mark = "drifted" if score.drifted else "ok"
         kind = "" if score.kind == "value" else f" ({score.kind})"
         limit = f"{score.score:8.4f} of {score.limit:.4g}"
         print(f"  {score.column + kind:24} {score.method:14} {limit}  {mark}")
+    for one in found["evidence"].get("together", ()):
+        print(f"  {one['evidence']:24} {one['method']} {one['score']:.4f}, p {one['p']:.2g}")
     for metric in found["evidence"]["metrics"]:
         print(f"  {metric['name']:24} {metric['value']:.4f} on {metric['n']} labelled samples")
     for remark in found["notes"]:

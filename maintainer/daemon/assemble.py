@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from maintainer.compute.jobs import Nursery
 from maintainer.daemon.collect import collect
 from maintainer.daemon.foreseeing import outlook_request
+from maintainer.daemon.former_checks import diagnosis_of
 from maintainer.daemon.machine import Outcome
 from maintainer.daemon.phases import job_of, phase_spec, version_dir
 from maintainer.daemon.reports import report_run
@@ -73,7 +74,7 @@ class Assembly:
         schema = schema_of(policy, champion.classes if champion else ())
         reader = Reader(self.database, schema, record.created_at)
         target = self.settings.run_dir(record.id).absolute() / Phase.COLLECT
-        note = collect(reader, policy, champion, target)
+        note = collect(reader, policy, champion, target, diagnosis_of(self.control, record))
         why = self._outlook(record, policy, target)
         return Outcome(why, Verdict.REJECTED) if why else Outcome(note)
 

@@ -51,7 +51,7 @@ def run_check(context: Context, policy: Policy, scheduled: bool) -> Checked:
     subject = Subject(context, policy, champion, Reader(context.database, context.schema(policy), now), now)
     evidence = gather(subject)
     findings = judge(subject, evidence)
-    decision = _foreseen(subject, decide(policy, findings, _facts(subject), now))
+    decision = _foreseen(subject, decide(policy, findings, _facts(subject, evidence), now))
     if not scheduled:
         told = f"this check was made by hand; the daemon's next one would start a run, because {decision.reason}"
         decision = replace(decision, start=False, reason=told if decision.start else decision.reason, scheduled=False)
@@ -65,7 +65,7 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
     return assess_all(subject.policy, evidence.values, former, subject.champion.baseline, known)
 
 
-def _facts(subject: Subject) -> RunFacts:
+def _facts(subject: Subject, evidence: Evidence) -> RunFacts:
     runs = subject.context.control.runs(subject.policy.model)
     return RunFacts(
         labels_available=subject.reader.counts(subject.window).labelled,
@@ -73,6 +73,7 @@ def _facts(subject: Subject) -> RunFacts:
         running=bool(subject.context.control.open_runs(subject.policy.model)),
         labels_known=subject.reader.labels_known(),
         outlook=former_checks.outlook(subject.context.control, subject.policy, subject.champion.version),
+        faults=evidence.faults,
     )
 
 

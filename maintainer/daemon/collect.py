@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from maintainer.domain.kinds import Diagnosis
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.phase import CollectResult
 from maintainer.domain.policy import Policy
@@ -124,7 +125,9 @@ def _candidates(policy: Policy) -> int:
     return max(replay, min(CANDIDATES * replay, MOST_CANDIDATES))
 
 
-def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: Path) -> str:
+def collect(
+    reader: Reader, policy: Policy, champion: Manifest | None, target: Path, drift: Diagnosis | None = None
+) -> str:
     """Publish the data of a run in `target`; return the sentence for the journal.
 
     Raises:
@@ -159,6 +162,7 @@ def collect(reader: Reader, policy: Policy, champion: Manifest | None, target: P
             data_hash=data_digest(partial, sorted(rows)),
             block_seconds=block,
             split=policy.data.split.rule,
+            drift=drift,
         )
         artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
     return _counted(rows)

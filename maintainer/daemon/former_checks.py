@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from maintainer.domain.evidence import Decision, Evidence, Finding, Outlook, TriggerState
+from maintainer.domain.kinds import Diagnosis
 from maintainer.domain.policy import Policy, policy_hash
-from maintainer.errors import StoreError
-from maintainer.store.control import CheckRecord, Control
+from maintainer.errors import NotFoundError, StoreError
+from maintainer.store.control import CheckRecord, Control, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -81,3 +82,14 @@ def values(record: CheckRecord) -> Mapping[str, float]:
         return evidence_of(record).values
     except StoreError:
         return {}
+
+
+def diagnosis_of(control: Control, run: RunRecord) -> Diagnosis | None:
+    """Return what the check that started a run took the drift for; None without a check, or one that can be read."""
+    if run.check_id is None:
+        return None
+    try:
+        return evidence_of(control.check(run.check_id)).diagnosis
+    except (NotFoundError, StoreError) as error:
+        log.warning("run %s goes on without knowing the kind of drift: %s", run.id, error)
+        return None

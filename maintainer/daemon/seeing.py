@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from maintainer.daemon.calibrating import calibrated
 from maintainer.daemon.context import Context, Profiled
+from maintainer.daemon.kinds import NOTHING, Looked, Sides, told
 from maintainer.domain.evidence import Evidence
 from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy, policy_hash
@@ -73,11 +74,12 @@ def gather(subject: Subject) -> Evidence:
     )
     if reader.samples(subject.unlearned) >= _least_labels(policy):
         _fill_answers(subject, subject.unlearned)
-    reply = None
+    reply, sides = None, NOTHING
     if seen.current_rows >= policy.checks.window.min_samples and seen.reference_rows:
         _fill_answers(subject, subject.reference)
-        seen, reply = _compare(subject, seen)
-    return assemble(policy, seen, reply, _quality(subject))
+        seen, reply, sides = _compare(subject, seen)
+    evidence = assemble(policy, seen, reply, _quality(subject))
+    return told(Looked(subject.context, policy, subject.champion, reader, evidence, *sides))
 
 
 def _counted(subject: Subject) -> dict[str, float]:
@@ -111,7 +113,7 @@ def _fill_answers(subject: Subject, window: Window) -> None:
             subject.reader.add_answers(subject.champion.version, answers)
 
 
-def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
+def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None, Sides]:
     cuts, reference, sample_rows = _reference_profile(subject)
     with subject.context.database.reading() as db:
         drawn = _sampled(db, subject, subject.current)
@@ -120,8 +122,9 @@ def _compare(subject: Subject, seen: Seen) -> tuple[Seen, DriftReply | None]:
     seen = replace(seen, calibrated=calibrated(subject.context, subject.policy, subject.reader, seen))
     request = requests(subject.policy, seen, reference, current)
     if request is None:
-        return seen, None
-    return seen, DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
+        return seen, None, NOTHING
+    reply = DriftReply.model_validate(subject.context.warm.ask("drift", request.model_dump(mode="json")))
+    return seen, reply, (reference, current)
 
 
 def _sampled(db: Connection, subject: Subject, window: Window) -> Sampled:

@@ -16,6 +16,7 @@ from maintainer.daemon.operations import Operations
 from maintainer.daemon.reports import report_path
 from maintainer.daemon.waiting import waiting
 from maintainer.domain.evidence import DriftScore
+from maintainer.domain.kinds import Together
 from maintainer.domain.phase import ExportResult, GateResult, TrainResult
 from maintainer.domain.policy import Policy
 from maintainer.errors import MaintainerError, NotFoundError
@@ -24,6 +25,7 @@ from maintainer.store.results import find_result
 from maintainer.store.windows import Reader
 
 SCORES = TypeAdapter(list[DriftScore])
+TOGETHER = TypeAdapter(tuple[Together, ...])
 
 
 def overview(held: Operations) -> dict[str, Any]:
@@ -104,6 +106,9 @@ def of_check_record(record: CheckRecord) -> dict[str, Any]:
         "findings": json.loads(record.findings),
         "values": evidence["values"],
         "drifted": sorted({score.column for score in SCORES.validate_python(evidence["scores"]) if score.drifted}),
+        "together": [one.evidence for one in TOGETHER.validate_python(evidence.get("together", ())) if one.drifted],
+        "faults": evidence.get("faults", []),
+        "diagnosis": evidence.get("diagnosis"),
         "notes": evidence["notes"],
     }
 

@@ -100,6 +100,37 @@ def moved(request: dict[str, Any]) -> dict[str, Any]:
     return _ranked(files["samples"], worth.moved(columns, *parts), request["worth"])
 
 
+def rows(request: dict[str, Any]) -> dict[str, Any]:
+    """Compare two files of rows: all columns together, the words of a text, a version's states of it."""
+    import pyarrow.parquet as pq
+
+    from maintainer.monitor import multivariate, textual
+    from maintainer.monitor.exchange import RowsReply, RowsRequest
+    from maintainer.monitor.rows import columns_of, texts_of
+
+    asked = RowsRequest.model_validate(request)
+    before, now = (pq.read_table(path) for path in (asked.reference, asked.current))
+    scores, found = (), None
+    if asked.text is not None:
+        scores = textual.scores(asked.text, texts_of(before, asked.text), texts_of(now, asked.text), asked.level)
+    if asked.states is not None:
+        found = _states_apart(Path(asked.states), before, now)
+    elif asked.table:
+        found = multivariate.compare(columns_of(before, asked.table), columns_of(now, asked.table))
+    return RowsReply(scores=scores, together=found).model_dump(mode="json")
+
+
+def _states_apart(version: Path, reference: Any, current: Any) -> Any:
+    """Return how far apart a version's states of two tables of texts are."""
+    from maintainer.champion import load_session
+    from maintainer.monitor import energy
+    from maintainer.store.artifacts import read_manifest
+
+    model = load_session(version / "model.onnx", 1, read_manifest(version).files["model.onnx"])
+    words, (before, now) = model.states([reference, current])
+    return energy.compare(before, now, f"energy distance of {words}")
+
+
 def _ranked(samples: Any, worths: Any, path: str) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -119,6 +150,7 @@ TASKS = {
     "outlook": outlook,
     "doubt": doubt,
     "moved": moved,
+    "rows": rows,
 }
 
 

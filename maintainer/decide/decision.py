@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from maintainer.domain.evidence import Decision, Finding, Outlook, TriggerMode
+from maintainer.domain.kinds import ColumnFault
 from maintainer.domain.policy import Policy
 from maintainer.domain.values import format_duration
 
@@ -23,6 +24,7 @@ class RunFacts:
     champion: bool = True  # there is one
     labels_known: int = 0  # labels that have ever arrived
     outlook: Outlook | None = None  # of the last check, where a run could not have passed its gates
+    faults: tuple[ColumnFault, ...] = ()  # columns that look broken now
 
 
 def decide(policy: Policy, findings: Iterable[Finding], facts: RunFacts, now: datetime) -> Decision:
@@ -64,11 +66,22 @@ def _calm(findings: list[Finding]) -> str:
 
 def _obstacles(policy: Policy, facts: RunFacts, now: datetime) -> list[str]:
     found = (
+        _fault(facts),
         _labels(policy, facts) or _gates(policy, facts, now),
         _cooldown(policy, facts, now),
         _budget(policy, facts, now),
     )
     return [words for words in found if words]
+
+
+def _fault(facts: RunFacts) -> str:
+    """Return why nothing should be learned before a person has looked, whatever has fired."""
+    if not facts.faults:
+        return ""
+    columns = [fault.column for fault in facts.faults]
+    looks = "looks like a data fault" if len(columns) == 1 else "look like data faults"
+    said = "; ".join(fault.sentence for fault in facts.faults)
+    return f"a person, because {_listed(tuple(columns))} {looks} ({said}); `maintainer train` starts a run all the same"
 
 
 def _labels(policy: Policy, facts: RunFacts) -> str:

@@ -16,6 +16,7 @@ from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
+TABLE = ("drift.multivariate",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,8 @@ def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
         *(f"quality.{metric}" for metric in checks.quality.metrics or checked_metrics(task.of)),
         *(f"drift.score.{name}" for name in inputs),
         *(f"drift.missing.{name}" for name in inputs),
+        *(f"drift.unseen.{name}" for name in inputs if isinstance(task.features.get(name), CategoryFeature)),
+        *(("drift.embedding", "drift.vocabulary", f"drift.unseen.{task.text}") if task.reads_text else TABLE),
     )
 
 
@@ -205,10 +208,14 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
 
 def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
     family, _, last = name.rpartition(".")
+    if name == "data.fault":
+        return Fault(path, "is 'data.fault', which starts no run: with a column at fault every run waits for a person")
     if name == "drift.share":
         return Fault(path, "is 'drift.share', but checks.drift leaves no feature with a weight above 0")
-    for kind in ("drift.score.", "drift.missing."):
+    for kind in ("drift.score.", "drift.missing.", "drift.unseen."):
         if name.startswith(kind) and (column := name.removeprefix(kind)) in task.compared:
+            if kind == "drift.unseen." and f"drift.missing.{column}" in known:
+                return Fault(path, f"is '{name}', but '{column}' is a number, and all of those are new")
             return Fault(path, f"is '{name}', but checks.drift.columns leaves '{column}' out")
     if family == "quality" and last in checked_metrics(task.of):
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")

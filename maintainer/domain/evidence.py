@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from maintainer.domain.kinds import ColumnFault, Diagnosis, Together
 from maintainer.domain.sample import Window
 
 
@@ -24,7 +25,10 @@ class DriftScore:
     """How different a column is now from the reference; higher is more different."""
 
     column: str
-    kind: str  # "value": the distribution of what is there; "missing": the share of what is not
+    kind: (
+        str  # "value": the distribution of what is there; "missing": the share of what is not; "unseen": of new values;
+    )
+    # "label": the distribution of labels; "vocabulary": of a text's words
     method: str
     score: float
     threshold: float
@@ -83,6 +87,9 @@ class Evidence:
     reference_sample_error: float | None = None
     unlearned: Window | None = None  # where quality was measured
     calibration: Calibration | None = None  # of the thresholds `auto`
+    together: tuple[Together, ...] = ()  # comparisons of whole rows
+    faults: tuple[ColumnFault, ...] = ()  # columns that look broken
+    diagnosis: Diagnosis | None = None  # None: nothing was compared
 
 
 class TriggerMode(StrEnum):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from maintainer.domain.kinds import Diagnosis
 from maintainer.domain.model import Span
 from maintainer.domain.policy import Policy
 
@@ -54,6 +55,7 @@ class CollectResult(Frozen):
     data_hash: str
     block_seconds: float | None  # see Split
     split: str = "time"  # the rule that gives a sample its part, in words
+    drift: Diagnosis | None = None  # what the check that started the run took the drift for; None: a person started it
 
 
 class FrontierPoint(Frozen):

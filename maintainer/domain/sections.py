@@ -162,6 +162,11 @@ class Drift(Section):
     false_alarms: FalseAlarms = Field(
         default=FalseAlarms(), description="how often stable data may alarm, over all columns with threshold auto"
     )
+    multivariate: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="also compare whole rows, by a classifier that tells the windows apart (texts: by the network's "
+        "states of them); done too where a trigger looks at drift.multivariate or drift.embedding",
+    )
 
 
 QualityName = Annotated[Literal["accuracy", "f1_macro", "mae", "rmse", "r2"], designed(*ON_CHANCES)]

@@ -15,6 +15,7 @@ from maintainer.domain.values import Limit, MOfN, Positive, Slug
 EVIDENCE = (
     "drift.share",
     "drift.prediction",
+    "drift.label",
     "contract.quarantine_share",
     "labels.new",
     "labels.coverage",
@@ -22,7 +23,8 @@ EVIDENCE = (
     "samples.new",
     "champion.age",
 )
-EVIDENCE_LATER = ("drift.multivariate", "quality.log_loss", "quality.ece")
+TOGETHER = ("drift.multivariate", "drift.embedding")  # of whole rows: of a table, of texts
+EVIDENCE_LATER = ("quality.log_loss", "quality.ece")
 FAMILIES_LATER = ("estimated.", "fairness.")
 SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage", "quality.accuracy", "quality.f1_macro")
 SPANS = ("labels.delay", "champion.age")  # evidence in seconds; its limits are durations
@@ -31,7 +33,7 @@ LIMITS = ("above", "below", "drop")
 
 def range_of(metric: str) -> tuple[float, float]:
     """Return the least and the greatest value that evidence can have."""
-    if metric in SHARES or metric.startswith("drift.missing."):
+    if metric in (*SHARES, *TOGETHER) or metric.startswith(("drift.missing.", "drift.unseen.")):
         return 0.0, 1.0
     return (-inf, 1.0) if metric == "quality.r2" else (0.0, inf)
 
@@ -59,8 +61,9 @@ class TriggerBase(Section):
     name: Slug = Field(description="how findings and runs call it")
     metric: EvidenceName = Field(
         description="the evidence it looks at: drift.share, drift.score.<column>, drift.missing.<column>, "
-        "drift.prediction, quality.<metric>, contract.quarantine_share, labels.new, labels.coverage, labels.delay, "
-        "samples.new or champion.age"
+        "drift.unseen.<category>, drift.prediction, drift.label, drift.multivariate (tables), drift.vocabulary, "
+        "drift.unseen.<text> and drift.embedding (texts), quality.<metric>, contract.quarantine_share, labels.new, "
+        "labels.coverage, labels.delay, samples.new or champion.age"
     )
     for_: MOfN = Field(default=(1, 1), alias="for", description="m of n: fires when m of the last n checks hold it")
     no_data: Literal["keep", "clear", "fire"] = Field(

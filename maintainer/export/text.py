@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from maintainer.domain.sample import TaskKind
 from maintainer.errors import InputError
 from maintainer.export.graph import decoded, described
-from maintainer.export.nodes import OPSET, Graph, serialised
+from maintainer.export.nodes import FLOAT, OPSET, Graph, serialised, value
 from maintainer.families.network import TextModel
 from maintainer.families.text import TextEncoder
 
@@ -28,12 +28,17 @@ LARGEST = 2**31 - 2**20  # bytes of one file, which is what its format can hold
 
 
 class _Traced(nn.Module):
+    """The answer and, where the head is ours, the state that it is made of: nothing is computed twice."""
+
     def __init__(self, module: TextModel) -> None:
         super().__init__()
         self.module = module
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.module.answer(ids, mask)
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        if self.module.head is None:
+            return self.module.answer(ids, mask)
+        state = self.module.pooled(ids, mask)
+        return self.module.head(state), state
 
 
 def build(version: str, encoder: TextEncoder, module: TextModel) -> bytes:
@@ -51,7 +56,9 @@ def build(version: str, encoder: TextEncoder, module: TextModel) -> bytes:
     graph = Graph({})
     graph.nodes, graph.constants = list(traced.node), list(traced.initializer)
     axis = graph.places("axis", 1) if encoder.task is TaskKind.REGRESSION else ""  # what nobody reads is warned of
-    outputs = decoded(graph, encoder, "_answer", axis)
+    outputs = list(decoded(graph, encoder, "_answer", axis))
+    if module.head is not None:
+        outputs.append(value("_state", FLOAT, "n", module.head.in_features))
     read = {
         "maintainer.tokenizer": encoder.tokenizer,
         "maintainer.longest": str(encoder.longest),
@@ -73,8 +80,8 @@ def _trace(module: TextModel, encoder: TextEncoder, file: Path) -> None:
             (ids, mask),
             file,
             input_names=["_ids", "_mask"],
-            output_names=["_answer"],
-            dynamic_axes={"_ids": free, "_mask": free, "_answer": {0: "n"}},
+            output_names=["_answer"] if module.head is None else ["_answer", "_state"],
+            dynamic_axes={"_ids": free, "_mask": free, "_answer": {0: "n"}, "_state": {0: "n"}},
             opset_version=OPSET,
             dynamo=False,
         )

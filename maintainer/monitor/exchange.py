@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from maintainer.domain.evidence import DriftScore
+from maintainer.domain.kinds import Together
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind
 
@@ -78,3 +79,21 @@ class CalibrationReply(Message):
     level: float  # probability that stable data pass one threshold in one check
     alarms: float  # expected in the period
     block_seconds: float  # longest span that rows were drawn together in
+
+
+class RowsRequest(Message):
+    """Two Parquet files of rows, oldest first, and what of them is to be compared."""
+
+    reference: str
+    current: str
+    table: tuple[str, ...] = ()  # columns to be compared together; none: not asked for
+    text: str | None = None  # the column whose words are compared
+    states: str | None = None  # the directory of the version whose states of the texts are compared
+    level: float  # chance that a floor is passed without drift
+
+
+class RowsReply(Message):
+    """What was found; `together` is None where it was not asked for, or there are too few rows."""
+
+    scores: tuple[DriftScore, ...] = ()
+    together: Together | None = None

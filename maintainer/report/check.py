@@ -16,8 +16,10 @@ from maintainer.domain.sample import TaskKind
 from maintainer.domain.values import figure_of
 from maintainer.report import charts, words
 from maintainer.report.charts import Lines, Rule, Series
+from maintainer.report.diagnosis import kinds_of
 from maintainer.report.page import render
 
+OWN = ("value", "missing")  # kinds of scores that count in drift.share
 CHARTED = 24  # columns with a chart of their own
 Z = 1.96  # 95 % of a normal distribution lies within so many deviations
 
@@ -71,7 +73,8 @@ def render_check(view: CheckView) -> str:
             "plain": [column_row(view.policy, score, chart=False) for score in values[CHARTED:]],
             "missing": [column_row(view.policy, s, chart=False) for s in scores if s.kind == "missing"],
             "prediction": [column_row(view.policy, s) for s in scores if s.kind == "value" and s.column == answer],
-            "drifted_total": len({score.column for score in scores if score.drifted and score.column != answer}),
+            "drifted_total": len({s.column for s in scores if s.drifted and s.column != answer and s.kind in OWN}),
+            "kinds": kinds_of(view.evidence, scores, lambda score: column_row(view.policy, score)),
             "metrics": [metric_row(m, view.baseline.get(m.name)) for m in view.evidence.metrics],
             "quality_notes": [note for note in view.evidence.notes if about_quality(note)],
             "other_notes": [note for note in view.evidence.notes if not about_quality(note) and not about_sample(note)],
@@ -126,7 +129,7 @@ def ranked(scores: tuple[DriftScore, ...]) -> list[DriftScore]:
 
 def is_ordered(policy: Policy, column: str) -> bool:
     """Return whether the bins of a column have an order, as numbers do."""
-    if column == policy.task.prediction:
+    if column in (policy.task.prediction, policy.task.label):
         return policy.task.of is TaskKind.REGRESSION
     lengths = policy.task.reads_text and column in policy.task.compared
     return lengths or isinstance(policy.task.features.get(column), NumberFeature)

@@ -124,3 +124,30 @@ def test_other_encoders_of_text_are_trained_and_exported_too(kind: str, network:
     exported(made, tmp_path / "export")
     result = ExportResult.model_validate_json((tmp_path / "export" / "result.json").read_bytes())
     assert result.parity < 1e-4
+
+
+def test_the_pooled_states_are_those_of_the_network_and_cost_the_answers_nothing(classifier: Trained, tmp_path: Path):
+    exported(classifier, tmp_path / "export")
+    model = load_session(tmp_path / "export" / "model.onnx", 1)
+    texts = ["the film was good", *HOSTILE_TEXTS, "bad"]
+    words, (found, none) = model.states([{"body": texts}, {"body": []}])
+    encoder = FAMILY.load(classifier.out)
+    module = FAMILY.build(encoder, load_tensors(classifier.out / MODEL)).eval()
+    rows = FAMILY.inputs(
+        encoder, Samples(len(texts), {}, {encoder.column: np.array(texts, object)}, np.zeros(len(texts)))
+    )
+    with torch.no_grad():
+        wanted = module.pooled(*rows.padded()).numpy()
+    assert words == "pooled states" and len(none) == 0
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert model.predict([{"body": "the film was good"}]).answers[0] == "UP"  # asked for alone, as ever
+
+
+def test_a_head_of_its_own_has_no_state_and_its_answers_stand_in(tmp_path: Path):
+    base = make_base(tmp_path / "base", "BertForSequenceClassification", labels=("DOWN", "UP"))
+    made = train(tmp_path / "train", policy(CLASSIFICATION), first_data(tmp_path / "collect", CLASSIFICATION), base)
+    exported(made, tmp_path / "export")
+    model = load_session(tmp_path / "export" / "model.onnx", 1)
+    words, (found,) = model.states([{"body": ["good", "bad", ""]}])
+    assert words == "answers"
+    np.testing.assert_allclose(found, model.predict({"body": ["good", "bad", ""]}).probabilities)

@@ -66,7 +66,6 @@ UNBUILT = [
     *(
         ("triggers", [{"name": "t", "metric": metric, "above": 1}])
         for metric in (
-            "drift.multivariate",
             "estimated.accuracy",
             "fairness.parity.b",
             "quality.ece",
@@ -383,3 +382,22 @@ def test_care_for_numbers_is_refused_where_there_are_none(data: Document) -> Non
     del made["task"]
     made |= {"task": document()["task"]}
     assert messages(made) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("data.fault", "starts no run"),
+        ("drift.unseen.a", "'a' is a number, and all of those are new"),
+        ("drift.embedding", "is no evidence"),
+        ("drift.unseen.zebra", "is no evidence"),
+    ],
+)
+def test_evidence_of_another_kind_of_input_starts_no_run(metric: str, said: str) -> None:
+    found = messages(with_value("triggers", [{"name": "t", "metric": metric, "above": 0.1}]))
+    assert [message for message in found if said in message], found
+
+
+@pytest.mark.parametrize("metric", ["drift.label", "drift.multivariate", "drift.unseen.b"])
+def test_the_kinds_of_drift_may_start_a_run(metric: str) -> None:
+    assert not messages(with_value("triggers", [{"name": "t", "metric": metric, "above": 0.1}]))
