@@ -23,6 +23,14 @@ def drift(request: dict[str, Any]) -> dict[str, Any]:
     return score(DriftRequest.model_validate(request)).model_dump(mode="json")
 
 
+def quality(request: dict[str, Any]) -> dict[str, Any]:
+    """Measure a champion on files of its answers."""
+    from maintainer.monitor.measured import MEASURED, QualityRequest
+    from maintainer.monitor.measuring import measure
+
+    return MEASURED.dump_python(measure(QualityRequest.model_validate(request)), mode="json")
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Write what a version answers to the samples of a Parquet file as `_key`, `value` (and `id`) to another."""
     import pyarrow as pa
@@ -105,6 +113,7 @@ def _ranked(samples: Any, worths: Any, path: str) -> dict[str, Any]:
 
 TASKS = {
     "drift": drift,
+    "quality": quality,
     "answer": answer,
     "evidently": evidently,
     "outlook": outlook,

@@ -21,10 +21,20 @@ EVIDENCE = (
     "labels.delay",
     "samples.new",
     "champion.age",
+    "quality.change",
 )
-EVIDENCE_LATER = ("drift.multivariate", "quality.log_loss", "quality.ece")
-FAMILIES_LATER = ("estimated.", "fairness.")
-SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage", "quality.accuracy", "quality.f1_macro")
+EVIDENCE_LATER = ("drift.multivariate",)
+FAMILIES_LATER = ("fairness.",)
+ESTIMATED = "estimated.accuracy"
+SHARES = (
+    "drift.share",
+    "contract.quarantine_share",
+    "labels.coverage",
+    "quality.accuracy",
+    "quality.f1_macro",
+    "quality.ece",
+    ESTIMATED,
+)
 SPANS = ("labels.delay", "champion.age")  # evidence in seconds; its limits are durations
 LIMITS = ("above", "below", "drop")
 
@@ -33,6 +43,8 @@ def range_of(metric: str) -> tuple[float, float]:
     """Return the least and the greatest value that evidence can have."""
     if metric in SHARES or metric.startswith("drift.missing."):
         return 0.0, 1.0
+    if metric == "quality.change":
+        return -inf, inf
     return (-inf, 1.0) if metric == "quality.r2" else (0.0, inf)
 
 
@@ -59,7 +71,7 @@ class TriggerBase(Section):
     name: Slug = Field(description="how findings and runs call it")
     metric: EvidenceName = Field(
         description="the evidence it looks at: drift.share, drift.score.<column>, drift.missing.<column>, "
-        "drift.prediction, quality.<metric>, contract.quarantine_share, labels.new, labels.coverage, labels.delay, "
+        "drift.prediction, quality.<metric>, quality.change, estimated.accuracy, contract.quarantine_share, labels.new, labels.coverage, labels.delay, "
         "samples.new or champion.age"
     )
     for_: MOfN = Field(default=(1, 1), alias="for", description="m of n: fires when m of the last n checks hold it")

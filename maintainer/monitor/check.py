@@ -10,15 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite, log, sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
-from maintainer.domain import metrics
-from maintainer.domain.evidence import DriftScore, Evidence, Metric
+from maintainer.domain.evidence import DriftScore, Evidence
 from maintainer.domain.policy import Policy
-from maintainer.domain.profile import LARGEST, ColumnCounts
-from maintainer.domain.sample import TaskKind, Window
+from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.sample import Window
 from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
+from maintainer.monitor.measured import Measured
 
 THRESHOLD = 0.1  # of a column that the policy's table of thresholds leaves out; Evidently's default
 
@@ -38,15 +35,6 @@ class Seen:
     sample_rows: int | None = None  # rows of the uniform sample, where the window was too large to be read whole
     facts: Mapping[str, float] = field(default_factory=dict[str, float])  # evidence counted elsewhere: labels.new, …
     reference_sample_rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The quality on answered and labelled samples, and what could not be measured."""
-
-    metrics: tuple[Metric, ...] = ()
-    notes: tuple[str, ...] = ()
-    window: Window | None = None  # of those samples
 
 
 def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
@@ -80,6 +68,9 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
     compared = len({score.column for score in scores})
     values = {**seen.facts, **_drift_values(policy, scores)}
     values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
+    values |= {f"estimated.{estimate.name}": estimate.value for estimate in measured.estimates}
+    if measured.changes is not None:
+        values["quality.change"] = measured.changes[-1].size if measured.changes else 0.0
     endless = [name for name, value in values.items() if not isfinite(value)]
     return Evidence(
         model=policy.model,
@@ -98,6 +89,9 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         reference_sample_rows=seen.reference_sample_rows,
         reference_sample_error=sample_error(seen.reference_sample_rows, compared),
         unlearned=measured.window,
+        estimates=measured.estimates,
+        reckoned=measured.reckoned,
+        changes=measured.changes or (),
     )
 
 
@@ -108,37 +102,6 @@ def sample_error(rows: int | None, columns: int) -> float | None:
     Kiefer & Wolfowitz 1956 with the constant of Massart 1990, https://doi.org/10.1214/aop/1176990746.
     """
     return sqrt(log(4.0 * columns / 0.05) / (2.0 * rows)) if rows and columns else None
-
-
-def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
-    """Return the policy's metrics of (n,) answers against (n,) labels: class names, or numbers for regression.
-
-    Pairs of numbers with one that is not finite, or beyond LARGEST, are left out, and a note says how many.
-    """
-    wanted = policy.checks.quality.metrics or metrics.checked_metrics(policy.task.of)
-    if policy.task.of is TaskKind.REGRESSION:
-        return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
-    if not labels.size:
-        return Measured((), (_unlabelled(wanted),))
-    texts = np.concatenate([labels.astype(str), answers.astype(str)])
-    indices = np.unique(texts, return_inverse=True)[1].reshape(2, -1).astype(np.int64)
-    by_name = {"accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
-    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in wanted))
-
-
-def _of_numbers(wanted: tuple[str, ...], labels: metrics.Values, answers: metrics.Values) -> Measured:
-    usable = (np.abs(labels) <= LARGEST) & (np.abs(answers) <= LARGEST)
-    rows = int(usable.sum())
-    left = labels.size - rows
-    notes = (f"{left} labelled answers left out: a number is not finite or beyond {LARGEST:g}",) if left else ()
-    if not rows:
-        return Measured((), (*notes, _unlabelled(wanted)))
-    figures = (Metric(name, metrics.measure(name, labels[usable], answers[usable]), rows) for name in wanted)
-    return Measured(tuple(figures), notes)
-
-
-def _unlabelled(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names)} not measured: no answered sample of the window has a label yet"
 
 
 def _endless_notes(names: list[str]) -> tuple[str, ...]:

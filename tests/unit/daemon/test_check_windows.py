@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from maintainer.daemon.context import Context
-from maintainer.daemon.seeing import Subject, gather
+from maintainer.daemon.seeing import gather
+from maintainer.daemon.subject import Subject
 from maintainer.domain.evidence import Evidence
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.sample import TaskKind, Window
