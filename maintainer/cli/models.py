@@ -214,8 +214,8 @@ def _tell_check(found: dict[str, Any]) -> None:
         kind = "" if score.kind == "value" else f" ({score.kind})"
         limit = f"{score.score:8.4f} of {score.limit:.4g}"
         print(f"  {score.column + kind:24} {score.method:14} {limit}  {mark}")
-    for metric in found["evidence"]["metrics"]:
-        print(f"  {metric['name']:24} {metric['value']:.4f} on {metric['n']} labelled samples")
+    for line in say.quality(found["evidence"]):
+        print(f"  {line}")
     for remark in found["notes"]:
         print(f"  note: {remark}")
     print(f"report: {found['report']}" + (f"\nevidently: {found['evidently']}" if "evidently" in found else ""))

@@ -105,6 +105,7 @@ def of_check_record(record: CheckRecord) -> dict[str, Any]:
         "values": evidence["values"],
         "drifted": sorted({score.column for score in SCORES.validate_python(evidence["scores"]) if score.drifted}),
         "notes": evidence["notes"],
+        "estimates": evidence.get("estimates", []),
     }
 
 

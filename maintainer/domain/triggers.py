@@ -71,7 +71,8 @@ class TriggerBase(Section):
     name: Slug = Field(description="how findings and runs call it")
     metric: EvidenceName = Field(
         description="the evidence it looks at: drift.share, drift.score.<column>, drift.missing.<column>, "
-        "drift.prediction, quality.<metric>, quality.change, estimated.accuracy, contract.quarantine_share, labels.new, labels.coverage, labels.delay, "
+        "drift.prediction, quality.<metric>, quality.change, estimated.accuracy, contract.quarantine_share, "
+        "labels.new, labels.coverage, labels.delay, "
         "samples.new or champion.age"
     )
     for_: MOfN = Field(default=(1, 1), alias="for", description="m of n: fires when m of the last n checks hold it")

@@ -65,7 +65,7 @@ def expect(past: Past, confidence: Floats, how: Resampling | None = None) -> Exp
     k = cuts.size + 1
     share = np.bincount(now, minlength=k) / confidence.size
     weights = np.bincount(places, minlength=k).astype(np.float64)
-    curve = _curve(np.bincount(places, past.right.astype(np.float64), k), weights)
+    curve = _curve(np.bincount(places, past.right.astype(np.float64), k).astype(np.float64), weights)
     value = float(share @ curve)
     effect = design_effect(past.right - curve[places])
     noise = effect * float(share @ (curve * (1.0 - curve))) / confidence.size

@@ -62,18 +62,12 @@ UNBUILT = [
     ("checks.drift.method", {"a": "TVD"}),
     ("checks.drift.method", "fisher_exact"),
     ("checks.drift.false_alarms", {"at_most": 1, "per": "30d"}),
-    ("checks.quality.metrics", ["accuracy", "ece"]),
-    ("checks.quality.metrics", ["log_loss"]),
-    ("checks.quality.estimate_without_labels", True),
     ("checks.contract", {"quarantine_share_above": 0.05}),
     *(
         ("triggers", [{"name": "t", "metric": metric, "above": 1}])
         for metric in (
             "drift.multivariate",
-            "estimated.accuracy",
             "fairness.parity.b",
-            "quality.ece",
-            "quality.log_loss",
         )
     ),
     ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
