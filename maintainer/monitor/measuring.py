@@ -92,7 +92,7 @@ def changes_of(task: TaskKind, files: list[File]) -> tuple[Change, ...] | None:
             n_before=cut.place - start,
             n_after=end - cut.place,
         )
-        for cut, start, end in zip(cuts, edges, edges[2:], strict=True)
+        for cut, start, end in zip(cuts, edges[: len(cuts)], edges[2:], strict=True)
     )
 
 

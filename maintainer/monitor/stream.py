@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, log
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from maintainer.domain.statistics import design_effect
 STEP = 32  # errors between two looks, and the fewest on either side of a cut
 HORIZON = 40_960  # most errors of a stream that are looked at, the newest
 LEVEL = 0.02  # probability of any false alarm in a stream of independent errors, half for more and half for fewer
+AROUND = 256  # errors on either side that tell the rate at one place
+NEAR = 4096  # errors on either side of a cut that tell how they come in bursts
+COARSE = 2048  # cuts tried at first, at most twice as many
 SLACK = 6.0  # nats by which the logarithm of the tail may lie under minus the likelihood ratio
 
 Errors = NDArray[np.bool_]  # (n,) whether an answer was wrong, in order of event time
@@ -62,33 +65,54 @@ def changes(errors: Errors, level: float = LEVEL) -> list[Cut]:
     """Return every change in the newest HORIZON of n errors, oldest first; deterministic."""
     dropped = max(0, errors.size - HORIZON)
     sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(errors[dropped:], dtype=np.int64)])
+    limit = log(level / 2.0 / (HORIZON // STEP))
     found: list[Cut] = []
-    start, looks = 0, HORIZON // STEP
+    effects: dict[int, float] = {}
+    start = 0
     for end in range(2 * STEP, sums.size, STEP):
-        if end - start < 2 * STEP:
+        if end - start < 2 * STEP or not (look := _suspect(sums, (start, end), limit)):
             continue
-        limit = log(level / 2.0 / looks)
-        if _differs(sums, start, end, limit):
-            place = _likeliest(sums, start, end)
+        place = _likeliest(sums, start, end)
+        if place not in effects:
+            first = max(0, place - NEAR)
+            effects[place] = design_effect(_detrended(sums[first : place + NEAR + 1], place - first))
+        if effects[place] <= 1.0 or _differs(look.thinned(effects[place]), limit):
             found.append(Cut(dropped + place, dropped + end))
             start = place
     return found
 
 
-def _differs(sums: Counts, start: int, end: int, limit: float) -> bool:
-    """Return whether the newest errors differ from those before at any cut; `limit` is a logarithm, shared by cuts."""
+def _suspect(sums: Counts, span: tuple[int, int], limit: float) -> Look | None:
+    """Return the look at a span if the newest errors differ from those before them at any cut, were they independent.
+
+    `limit` is a logarithm that the cuts share.
+    """
+    start, end = span
     newest = np.fromiter(_sizes(end - start), np.int64)
     look = Look(end - start, int(sums[end] - sums[start]), newest, sums[end] - sums[end - newest])
-    each = limit - log(newest.size)
-    worth = likelihood_ratio(look) >= -each - SLACK
-    if not worth.any():
-        return False
-    tails = log_tails(Look(look.n, look.wrong, look.newest[worth], look.hits[worth]))
-    passed = np.flatnonzero(tails <= each)
-    if not passed.size:
-        return False
-    by = _effect(sums, start, end, _likeliest(sums, start, end))
-    return by <= 1.0 or bool((log_tails(look.thinned(by)) <= each).any())
+    worth = likelihood_ratio(look) >= log(newest.size) - limit - SLACK
+    if not worth.any() or not _differs(look, limit, worth):
+        return None
+    return look
+
+
+def _differs(look: Look, limit: float, worth: NDArray[np.bool_] | None = None) -> bool:
+    """Return whether a tail passes the limit; only those `worth` it are computed."""
+    chosen = slice(None) if worth is None else worth
+    part = Look(look.n, look.wrong, look.newest[chosen], look.hits[chosen])
+    return bool((log_tails(part) <= limit - log(look.newest.size)).any())
+
+
+def _detrended(sums: Counts, place: int) -> NDArray[np.float64]:
+    """Return (n,) errors less the mean of those around them on their side of a cut.
+
+    What is left tells how errors come in bursts, whatever their rate is.
+    """
+    n = sums.size - 1
+    places = np.arange(n)
+    low = np.maximum(np.where(places < place, 0, place), places - AROUND)
+    high = np.minimum(np.where(places < place, place, n), places + AROUND + 1)
+    return np.diff(sums) - (sums[high] - sums[low]) / (high - low)
 
 
 def _sizes(n: int) -> Iterator[int]:
@@ -126,7 +150,8 @@ def log_tails(look: Look) -> NDArray[np.float64]:
 
 def _log_tail(n: int, wrong: int, size: int, hits: int) -> float:
     rising = hits * n >= wrong * size
-    last = min(size, wrong) if rising else max(0, size + wrong - n)
+    far = round(10 * sqrt(size)) + 50  # terms; what is beyond them adds less than rounding does
+    last = min(size, wrong, hits + far) if rising else max(0, size + wrong - n, hits - far)
     counts = np.arange(min(hits, last), max(hits, last) + 1)
     terms = _choose(wrong, counts) + _choose(n - wrong, size - counts) - _choose(n, np.full(1, size))
     return min(0.0, float(np.max(terms) + np.log(np.sum(np.exp(terms - np.max(terms))))))
@@ -137,17 +162,18 @@ def _choose(n: int, k: Counts) -> NDArray[np.float64]:
 
 
 def _likeliest(sums: Counts, start: int, end: int) -> int:
-    """Return the cut that makes the errors likeliest: the estimate of when the change was."""
-    newest = np.arange(1, end - start, dtype=np.int64)
+    """Return about the cut that makes the errors likeliest: the estimate of when the change was.
+
+    Of a long stream some thousand cuts are tried, then all between the neighbours of the best.
+    """
+    n = end - start
+    every = max(1, n // COARSE)
+    best = _best(sums, (start, end), np.arange(every, n, every, dtype=np.int64))
+    fine = np.arange(max(1, best - every), min(n, best + every + 1), dtype=np.int64)
+    return end - (best if every == 1 else _best(sums, (start, end), fine))
+
+
+def _best(sums: Counts, span: tuple[int, int], newest: Counts) -> int:
+    start, end = span
     look = Look(end - start, int(sums[end] - sums[start]), newest, sums[end] - sums[end - newest])
-    return end - int(newest[np.argmax(likelihood_ratio(look))])
-
-
-def _effect(sums: Counts, start: int, end: int, place: int) -> float:
-    """Return the design effect of the errors around their two rates."""
-    errors = np.diff(sums[start : end + 1]).astype(np.float64)
-    cut = place - start
-    errors[:cut] -= errors[:cut].mean()
-    errors[cut:] -= errors[cut:].mean()
-    found = design_effect(errors)
-    return found if ceil(errors.size / found) >= 4 else 1.0
+    return int(newest[np.argmax(likelihood_ratio(look))])

@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss as reference_log_loss
 
 from maintainer.domain import metrics
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import wilson
 from maintainer.monitor.measured import Measured
 from maintainer.monitor.quality import Answered, f1_influence, quality, share_of
 
@@ -55,8 +56,12 @@ def test_a_number_that_cannot_be_squared_is_left_out_of_the_figures_and_noted(ab
 
 
 def test_the_interval_of_accuracy_is_wilsons_where_errors_are_alone():
-    told = share_of("accuracy", np.arange(100) % 10 == 0)  # ten of a hundred, evenly spread
-    assert (told.lower, told.upper) == (pytest.approx(0.0552, abs=1e-4), pytest.approx(0.1744, abs=1e-4))
+    told = share_of("accuracy", np.array([True]))
+    assert (told.lower, told.upper) == (pytest.approx(1 / (1 + 1.959964**2)), 1.0)
+    alone = np.random.default_rng(0).random(5000) < 0.9
+    told, (lower, upper) = share_of("accuracy", alone), wilson(int(alone.sum()), 5000, 0.975)
+    assert (told.lower, told.upper) == (pytest.approx(lower, abs=1e-3), pytest.approx(upper, abs=1e-3))
+    assert wilson(10, 100, 0.975) == (pytest.approx(0.0552, abs=1e-4), pytest.approx(0.1744, abs=1e-4))
     assert told.confidence == 0.95
 
 
