@@ -6,11 +6,11 @@ are the detectors of river and frouros at their defaults, fed one error at a tim
 out and said. They may be installed elsewhere: `QUALITY_PEERS` names the interpreter that has them.
 
 Bursts: streams where nothing changes, but errors come together (a Gaussian process of autocorrelation 0.9, cut at a
-level). Flips: the model's inputs and probabilities stay, what they mean turns around after 1,000 labels; how many labels
-it takes to notice, and how far the estimate moves.
+level). Flips: the model's inputs and probabilities stay, what they mean turns around after 1,000 labels; how many
+labels it takes to notice, and how far the estimate moves.
 
-Estimate, with `--data`: gradient boosting learns the first fifth of adult and of ACS, the next fifth calibrates, the rest
-comes in windows of 2,000: mean absolute error of the estimate, the share of windows whose accuracy lies inside its
+Estimate, with `--data`: gradient boosting learns the first fifth of adult and of ACS, the next fifth calibrates, the
+rest comes in windows of 2,000: mean absolute error of the estimate, the share of windows whose accuracy lies inside its
 bounds, and the error of NannyML's CBPE on the same probabilities.
 """
 
@@ -74,7 +74,8 @@ import numpy as np, pandas as pd, nannyml as nml
 given = np.load(sys.argv[1])
 def frame(part):
     chance = given[part + "_chance"]
-    return pd.DataFrame({"chance": chance, "answer": (chance > 0.5).astype(int), "label": given[part + "_label"].astype(int)})
+    label = given[part + "_label"].astype(int)
+    return pd.DataFrame({"chance": chance, "answer": (chance > 0.5).astype(int), "label": label})
 reference, current = frame("past"), frame("now")
 cbpe = nml.CBPE(problem_type="classification_binary", y_pred_proba="chance", y_pred="answer", y_true="label",
                 metrics=["accuracy"], chunk_size=int(sys.argv[2]))
@@ -199,11 +200,13 @@ def _answers(path: Path) -> tuple[NDArray[np.float64], Errors]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     frame = pd.read_parquet(path)
-    time = [c for c in frame.columns if c in ("at", "time", "timestamp")]
+    time = [c for c in frame.columns if c in ("year", "row")]
     frame = frame.sort_values(time[0], kind="stable") if time else frame
-    target = next(c for c in frame.columns if c in ("label", "income", "employed", "target", "class"))
+    target = next(c for c in frame.columns if c in ("employed", "class"))
     label = (frame[target] == sorted(frame[target].unique())[1]).to_numpy()
-    inputs = frame.drop(columns=[target, *time, *(c for c in frame.columns if c == "id")])
+    inputs = frame.drop(
+        columns=[target, *time, *(c for c in frame.columns if c in ("id", "partition") or c.startswith("lgbm"))]
+    )
     table = inputs.apply(lambda c: c if pd.api.types.is_numeric_dtype(c) else c.astype("category").cat.codes)
     first = len(frame) // 5
     model = HistGradientBoostingClassifier(random_state=0).fit(table.iloc[:first], label[:first])
