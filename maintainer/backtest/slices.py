@@ -12,10 +12,10 @@ from maintainer.backtest.replay import Replay
 from maintainer.domain.gates import ComparedMetric
 from maintainer.domain.phase import Slices
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import Resampling
 from maintainer.gate.figures import Answered, Pairs
 from maintainer.gate.moved import tolerance_of
 from maintainer.gate.sliced import named, slices_of
-from maintainer.gate.statistics import Resampling
 from maintainer.rows import columns_of
 
 SCORED, HISTORY = "scored", "history"

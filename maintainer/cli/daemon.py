@@ -114,6 +114,8 @@ def _tell_model(found: dict[str, Any]) -> None:
         print(f"{'last check':15} {check['check']} at {check['at'][:16]}: {check['decision']['reason']}")
         for finding in check["findings"]:
             print(f"{'':15} {finding['trigger']} ({finding['state']['mode']}): {finding['sentence']}")
+        for one in check["estimates"]:
+            print(f"{'':15} estimated {one['name']}: {one['value']:.4f}, {one['mark']}")
     if last:
         print(f"{'last run':15} {last['run']}: {last['verdict'] or last['phase']}; {last['why'] or last['reason']}")
 

@@ -220,8 +220,8 @@ def _tell_check(found: dict[str, Any]) -> None:
         print(f"  {score.column + kind:24} {score.method:14} {limit}  {mark}")
     for one in found["evidence"].get("together", ()):
         print(f"  {one['evidence']:24} {one['method']} {one['score']:.4f}, p {one['p']:.2g}")
-    for metric in found["evidence"]["metrics"]:
-        print(f"  {metric['name']:24} {metric['value']:.4f} on {metric['n']} labelled samples")
+    for line in say.quality(found["evidence"]):
+        print(f"  {line}")
     for remark in found["notes"]:
         print(f"  note: {remark}")
     print(f"report: {found['report']}" + (f"\nevidently: {found['evidently']}" if "evidently" in found else ""))

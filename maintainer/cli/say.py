@@ -87,3 +87,25 @@ def _slice(metric: str, one: dict[str, Any]) -> str:
         return told
     told = f"{metric} {one['after']:.4g} against {one['before']:.4g} on {one['n']} samples"
     return told if one["interval"] is None else f"{told} (gain {one['interval'][0]:+.4f} to {one['interval'][1]:+.4f})"
+
+
+def quality(evidence: dict[str, Any]) -> list[str]:
+    """Return a line for each figure of quality, for each change of the error, and for each estimate."""
+    lines = [f"{m['name']:24} {m['value']:.4f}{_bounds(m)} on {m['n']} labelled samples" for m in evidence["metrics"]]
+    lines += [
+        f"{'the error changed':24} {c['before']:.4f} to {c['after']:.4f} at {c['at'][:16].replace('T', ' ')}"
+        for c in evidence["changes"]
+    ]
+    lines += [
+        f"{'estimated ' + e['name']:24} {e['value']:.4f}{_bounds(e)} on {e['n']} answers, {e['mark']}"
+        for e in evidence["estimates"]
+    ]
+    known = [(r["estimate"], r["realised"]) for r in evidence["reckoned"] if r["realised"] is not None]
+    return lines + [
+        f"{'was estimated ' + e['name']:24} {e['value']:.4f}, turned out {m['value']:.4f} on {m['n']} labelled samples"
+        for e, m in known[:1]
+    ]
+
+
+def _bounds(figure: dict[str, Any]) -> str:
+    return "" if figure["lower"] is None else f" ({figure['lower']:.4f} to {figure['upper']:.4f})"

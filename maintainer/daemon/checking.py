@@ -8,8 +8,9 @@ from maintainer.daemon import former_checks
 from maintainer.daemon.context import Context
 from maintainer.daemon.foreseeing import outlook
 from maintainer.daemon.reports import report_path
-from maintainer.daemon.seeing import Subject, gather
+from maintainer.daemon.seeing import gather
 from maintainer.daemon.starting import next_run
+from maintainer.daemon.subject import Subject
 from maintainer.decide.decision import RunFacts, decide, wait
 from maintainer.decide.triggers import assess_all, spend
 from maintainer.domain.evidence import Decision, Evidence, Finding

@@ -110,6 +110,7 @@ def of_check_record(record: CheckRecord) -> dict[str, Any]:
         "faults": evidence.get("faults", []),
         "diagnosis": evidence.get("diagnosis"),
         "notes": evidence["notes"],
+        "estimates": evidence.get("estimates", []),
     }
 
 

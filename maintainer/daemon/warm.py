@@ -31,6 +31,14 @@ def calibrate(request: dict[str, Any]) -> dict[str, Any]:
     return thresholds(CalibrationRequest.model_validate(request)).model_dump(mode="json")
 
 
+def quality(request: dict[str, Any]) -> dict[str, Any]:
+    """Measure a champion on files of its answers."""
+    from maintainer.monitor.measured import MEASURED, QualityRequest
+    from maintainer.monitor.measuring import measure
+
+    return MEASURED.dump_python(measure(QualityRequest.model_validate(request)), mode="json")
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Write what a version answers to the samples of a Parquet file as `_key`, `value` (and `id`) to another."""
     import pyarrow as pa
@@ -145,6 +153,7 @@ def _ranked(samples: Any, worths: Any, path: str) -> dict[str, Any]:
 TASKS = {
     "drift": drift,
     "calibrate": calibrate,
+    "quality": quality,
     "answer": answer,
     "evidently": evidently,
     "outlook": outlook,

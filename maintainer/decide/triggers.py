@@ -14,10 +14,10 @@ from datetime import timedelta
 from math import isnan
 from typing import assert_never
 
-from maintainer.domain.evidence import Finding, TriggerMode, TriggerState
+from maintainer.domain.evidence import BLIND, Finding, TriggerMode, TriggerState
 from maintainer.domain.metrics import lost
 from maintainer.domain.policy import AboveTrigger, BelowTrigger, DropTrigger, Policy, Trigger
-from maintainer.domain.triggers import SPANS
+from maintainer.domain.triggers import ESTIMATED, SPANS
 from maintainer.domain.values import figure_of
 
 DAY = 86_400.0  # seconds
@@ -144,7 +144,8 @@ def _sentence(trigger: Trigger, measure: Measure, state: TriggerState) -> str:
         said = f"{trigger.metric} {'lost' if measure.value >= 0 else 'gained'} {_figure('', abs(measure.value))}"
         return f"{said}, {'more' if measure.holds else 'not more'} than {limit}{_standing(trigger, state)}"
     words = measure.words if measure.holds else f"not {measure.words}"
-    return f"{trigger.metric} is {value}, {words} {limit}{_standing(trigger, state)}"
+    blind = f" ({BLIND})" if trigger.metric == ESTIMATED else ""
+    return f"{trigger.metric}{blind} is {value}, {words} {limit}{_standing(trigger, state)}"
 
 
 def _standing(trigger: Trigger, state: TriggerState) -> str:

@@ -12,7 +12,7 @@ from maintainer.domain.metrics import checked_metrics, metrics_of
 from maintainer.domain.sample import TaskKind, folded
 from maintainer.domain.sections import Base, Checks, DirectorySource, Drift
 from maintainer.domain.task import CategoryFeature, NumberFeature, Task
-from maintainer.domain.triggers import EVIDENCE, DropTrigger, Trigger
+from maintainer.domain.triggers import ESTIMATED, EVIDENCE, DropTrigger, Trigger
 from maintainer.domain.words import suggestion, wanted
 
 Path = tuple[str | int, ...]
@@ -136,7 +136,10 @@ def source_faults(sources: Sequence[DirectorySource]) -> Iterator[Fault]:
 def check_faults(task: Task, checks: Checks) -> Iterator[Fault]:
     """Yield metrics of another task, columns that do not exist, and a window that can never be full enough."""
     for i, metric in enumerate(checks.quality.metrics):
-        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric, checked_metrics(task.of))
+        yield from _metric_faults(("checks", "quality", "metrics", i), task.of, metric, metrics_of(task.of))
+    if checks.quality.estimate_without_labels and task.of is TaskKind.REGRESSION:
+        message = f"is true, but {task.kind} answers a number, without a probability to estimate from; leave it out"
+        yield Fault(("checks", "quality", "estimate_without_labels"), message)
     window = checks.window
     if window.min_samples > window.max_samples:
         message = f"is {window.min_samples}, which is above max_samples, {window.max_samples}"
@@ -183,6 +186,7 @@ def evidence_of(task: Task, checks: Checks) -> tuple[str, ...]:
     return (
         *(name for name in EVIDENCE if shared or name != "drift.share"),
         *(f"quality.{metric}" for metric in checks.quality.metrics or checked_metrics(task.of)),
+        *((ESTIMATED,) if checks.quality.estimate_without_labels else ()),
         *(f"drift.score.{name}" for name in inputs),
         *(f"drift.missing.{name}" for name in inputs),
         *(f"drift.unseen.{name}" for name in inputs if isinstance(task.features.get(name), CategoryFeature)),
@@ -199,11 +203,16 @@ def trigger_faults(task: Task, checks: Checks, triggers: Sequence[Trigger]) -> I
             yield Fault(("triggers", i, "name"), f"is '{trigger.name}', as triggers[{names.index(trigger.name)}] is")
         if trigger.metric not in known:
             yield _unknown_evidence(("triggers", i, "metric"), trigger.metric, task, known)
-        elif isinstance(trigger, DropTrigger) and not trigger.metric.startswith("quality."):
+        elif isinstance(trigger, DropTrigger) and not _has_baseline(trigger.metric):
             message = f"is '{trigger.metric}'; drop is for quality.<metric> only, wanted above or below"
             yield Fault(("triggers", i, "metric"), message)
         else:
             yield from (Fault(("triggers", i, key), message) for key, message in limit_faults(trigger))
+
+
+def _has_baseline(evidence: str) -> bool:
+    """Return whether a champion is held to a figure of this evidence."""
+    return evidence.startswith("quality.") and evidence != "quality.change"
 
 
 def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...]) -> Fault:
@@ -217,7 +226,9 @@ def _unknown_evidence(path: Path, name: str, task: Task, known: tuple[str, ...])
             if kind == "drift.unseen." and f"drift.missing.{column}" in known:
                 return Fault(path, f"is '{name}', but '{column}' is a number, and all of those are new")
             return Fault(path, f"is '{name}', but checks.drift.columns leaves '{column}' out")
-    if family == "quality" and last in checked_metrics(task.of):
+    if family == "quality" and last in metrics_of(task.of):
         return Fault(path, f"is '{name}', but checks.quality.metrics leaves '{last}' out")
+    if name == ESTIMATED and task.of is TaskKind.CLASSIFICATION:
+        return Fault(path, f"is '{name}', but checks.quality.estimate_without_labels is not true")
     shapes = (*EVIDENCE, "quality.<metric>", "drift.score.<column>", "drift.missing.<column>")
     return Fault(path, f"is '{name}', which is no evidence; wanted one of {', '.join(shapes)}", name, known)

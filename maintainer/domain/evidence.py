@@ -64,6 +64,58 @@ class Metric:
     name: str
     value: float
     n: int
+    lower: float | None = None  # None: no bound is known
+    upper: float | None = None
+    confidence: float = 0.95  # that the true figure lies between both
+
+
+BLIND = "blind to concept drift"  # what an estimate without labels always is
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a figure of quality is estimated to be, from probabilities alone, before labels come."""
+
+    name: str
+    value: float
+    lower: float  # at 95 % confidence, if labels still depend on inputs as they did
+    upper: float
+    n: int  # answers that were looked at
+    labelled: int  # former answers with a label that their probabilities were calibrated on
+    window: Window
+    mark: str = BLIND
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """An estimate of a former check beside what its window turned out to be, as far as labels came."""
+
+    at: datetime  # of that check
+    version: str
+    estimate: Estimate
+    realised: Metric | None = None  # None: too few of the window have a label yet
+
+    @property
+    def error(self) -> float | None:
+        """Return how far the estimate was too high; None while that is not known."""
+        return None if self.realised is None else self.estimate.value - self.realised.value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """When the errors of a champion became more, or fewer."""
+
+    at: datetime  # event time of the first error after it
+    noticed: datetime  # event time of the error at which it was found
+    before: float  # share of wrong answers, or median absolute error, since the change before
+    after: float  # until the change after, or now
+    n_before: int
+    n_after: int
+
+    @property
+    def size(self) -> float:
+        """Return how much greater the error became."""
+        return self.after - self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +142,9 @@ class Evidence:
     together: tuple[Together, ...] = ()  # comparisons of whole rows
     faults: tuple[ColumnFault, ...] = ()  # columns that look broken
     diagnosis: Diagnosis | None = None  # None: nothing was compared
+    estimates: tuple[Estimate, ...] = ()
+    reckoned: tuple[Reckoned, ...] = ()  # estimates of former checks, the newest first
+    changes: tuple[Change, ...] = ()  # of the champion's error, oldest first
 
 
 class TriggerMode(StrEnum):

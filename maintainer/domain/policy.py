@@ -67,7 +67,6 @@ from maintainer.domain.training_rules import (
 )
 from maintainer.domain.triggers import (
     EVIDENCE,
-    EVIDENCE_LATER,
     AboveTrigger,
     BelowTrigger,
     DropTrigger,
@@ -95,7 +94,6 @@ from maintainer.domain.values import (
 
 __all__ = [
     "EVIDENCE",
-    "EVIDENCE_LATER",
     "GATES_LATER",
     "NOT_BUILT",
     "UNITS",

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from maintainer.domain.metrics import ON_CHANCES
 from maintainer.domain.section import LATER, NotBuilt, Section, designed, only, refused
 from maintainer.domain.values import GIB, BasePath, Bytes, Count, Duration, InboxPath, Positive, Real
 
@@ -169,16 +168,20 @@ class Drift(Section):
     )
 
 
-QualityName = Annotated[Literal["accuracy", "f1_macro", "mae", "rmse", "r2"], designed(*ON_CHANCES)]
+QualityName = Literal["accuracy", "f1_macro", "log_loss", "ece", "mae", "rmse", "r2"]
 
 
 class Quality(Section):
-    """What is measured against late labels."""
+    """What is measured against late labels, and estimated before they come."""
 
     metrics: tuple[QualityName, ...] = Field(
         default=(), description="figures of quality; when empty all of the task's that need no probabilities"
     )
-    estimate_without_labels: Annotated[NotBuilt, only(False)] = LATER
+    estimate_without_labels: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="classes: estimate the accuracy of the newest samples before their labels come, from the model's "
+        "probabilities calibrated on its labelled past; it is blind to concept drift",
+    )
 
 
 class Checks(Section):

@@ -22,11 +22,20 @@ EVIDENCE = (
     "labels.delay",
     "samples.new",
     "champion.age",
+    "quality.change",
+)
+FAMILIES_LATER = ("fairness.",)
+ESTIMATED = "estimated.accuracy"
+SHARES = (
+    "drift.share",
+    "contract.quarantine_share",
+    "labels.coverage",
+    "quality.accuracy",
+    "quality.f1_macro",
+    "quality.ece",
+    ESTIMATED,
 )
 TOGETHER = ("drift.multivariate", "drift.embedding")  # of whole rows: of a table, of texts
-EVIDENCE_LATER = ("quality.log_loss", "quality.ece")
-FAMILIES_LATER = ("estimated.", "fairness.")
-SHARES = ("drift.share", "contract.quarantine_share", "labels.coverage", "quality.accuracy", "quality.f1_macro")
 SPANS = ("labels.delay", "champion.age")  # evidence in seconds; its limits are durations
 LIMITS = ("above", "below", "drop")
 
@@ -35,6 +44,8 @@ def range_of(metric: str) -> tuple[float, float]:
     """Return the least and the greatest value that evidence can have."""
     if metric in (*SHARES, *TOGETHER) or metric.startswith(("drift.missing.", "drift.unseen.")):
         return 0.0, 1.0
+    if metric == "quality.change":
+        return -inf, inf
     return (-inf, 1.0) if metric == "quality.r2" else (0.0, inf)
 
 
@@ -47,7 +58,7 @@ def range_of_loss(metric: str) -> tuple[float, float]:
 
 def parse_evidence(value: object) -> object:
     """Refuse evidence that is designed but not built; the rest is checked against the task later."""
-    if isinstance(value, str) and (value in EVIDENCE_LATER or value.startswith(FAMILIES_LATER)):
+    if isinstance(value, str) and value.startswith(FAMILIES_LATER):
         raise PydanticCustomError("not_built", "'{word}' " + NOT_BUILT, {"word": value})
     return value
 
@@ -62,8 +73,8 @@ class TriggerBase(Section):
     metric: EvidenceName = Field(
         description="the evidence it looks at: drift.share, drift.score.<column>, drift.missing.<column>, "
         "drift.unseen.<category>, drift.prediction, drift.label, drift.multivariate (tables), drift.vocabulary, "
-        "drift.unseen.<text> and drift.embedding (texts), quality.<metric>, contract.quarantine_share, labels.new, "
-        "labels.coverage, labels.delay, samples.new or champion.age"
+        "drift.unseen.<text> and drift.embedding (texts), quality.<metric>, quality.change, estimated.accuracy, "
+        "contract.quarantine_share, labels.new, labels.coverage, labels.delay, samples.new or champion.age"
     )
     for_: MOfN = Field(default=(1, 1), alias="for", description="m of n: fires when m of the last n checks hold it")
     no_data: Literal["keep", "clear", "fire"] = Field(

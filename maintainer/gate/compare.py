@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from maintainer.domain.policy import ComparedMetric
+from maintainer.domain.statistics import Resampling, bootstrap, mcnemar, tango
 from maintainer.gate.figures import Answered, Floats, Pairs
-from maintainer.gate.statistics import Resampling, bootstrap, mcnemar, tango
 from maintainer.gate.terms import gains, terms, value
 
 

@@ -26,9 +26,9 @@ from maintainer.domain.policy import (
     SuperiorGate,
 )
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import Resampling, fewest, fewest_at, highest_share, share_at_most
 from maintainer.gate.compare import Comparison, compare
 from maintainer.gate.figures import Answered, Figures, Pairs, Speeds
-from maintainer.gate.statistics import Resampling, fewest, fewest_at, highest_share, share_at_most
 from maintainer.gate.words import percent, samples, signed, span, unsigned
 
 FEWEST = 30  # labelled samples under which no comparison is concluded

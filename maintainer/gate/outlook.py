@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import ceil, log
 
 from maintainer.domain.policy import Gate, NegativeFlipsGate, NonInferiorGate, SuperiorGate
+from maintainer.domain.statistics import fewest, mcnemar, share_at_most, tango
 from maintainer.gate.gates import FEWEST, fewest_for_margin
-from maintainer.gate.statistics import fewest, mcnemar, share_at_most, tango
 from maintainer.gate.words import percent, samples, unsigned
 
 MOST = 1 << 30  # samples that are looked at for the least number that would do

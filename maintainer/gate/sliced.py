@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from maintainer.domain.phase import SliceMoved, Slices
 from maintainer.domain.policy import ComparedMetric
+from maintainer.domain.statistics import Resampling, wilson
 from maintainer.gate.compare import compare
 from maintainer.gate.figures import Answered, Floats, Pairs
 from maintainer.gate.gates import FEWEST
-from maintainer.gate.statistics import Resampling, wilson
 from maintainer.gate.terms import gains, terms, value
 
 LISTED = 20  # slices that are told with all their figures; the others are counted

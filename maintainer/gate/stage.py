@@ -15,6 +15,7 @@ from maintainer.domain.metrics import negative_flips
 from maintainer.domain.phase import ExportResult, GateResult, PeriodFigure, PhaseSpec, Slices
 from maintainer.domain.policy import Gate, LatencyGate
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import Resampling
 from maintainer.errors import InputError
 from maintainer.gate.figures import Answered, Figures, Pairs, Speeds, all_metrics
 from maintainer.gate.gates import judge_all
@@ -22,7 +23,6 @@ from maintainer.gate.holdout import Holdout, read_holdout, write_answers
 from maintainer.gate.latency import Call, time_calls
 from maintainer.gate.moved import measured, moved, tolerance_of, unlearned
 from maintainer.gate.sliced import named, slices_of
-from maintainer.gate.statistics import Resampling
 from maintainer.rows import columns_of, missing_row
 
 HOLDOUTS = ("current", "reference")

@@ -10,14 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isfinite, log, sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
-from maintainer.domain import metrics
-from maintainer.domain.evidence import Calibration, DriftScore, Evidence, Metric
+from maintainer.domain.evidence import Calibration, DriftScore, Evidence
 from maintainer.domain.policy import Drift, Policy
-from maintainer.domain.profile import LARGEST, ColumnCounts
-from maintainer.domain.sample import ColumnKind, TaskKind, Window
+from maintainer.domain.profile import ColumnCounts
+from maintainer.domain.sample import ColumnKind, Window
 from maintainer.monitor.exchange import (
     CalibrationReply,
     CalibrationRequest,
@@ -26,6 +22,7 @@ from maintainer.monitor.exchange import (
     DriftRequest,
     Watched,
 )
+from maintainer.monitor.measured import Measured
 
 Profiles = Mapping[str, ColumnCounts]  # column -> its counts in one window
 
@@ -49,15 +46,6 @@ class Seen:
     def thresholds(self) -> dict[tuple[str, str], float]:
         """Return the calibrated thresholds by column and kind."""
         return {(t.name, t.kind): t.threshold for t in self.calibrated.thresholds} if self.calibrated else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The quality on answered and labelled samples, and what could not be measured."""
-
-    metrics: tuple[Metric, ...] = ()
-    notes: tuple[str, ...] = ()
-    window: Window | None = None  # of those samples
 
 
 def requests(policy: Policy, seen: Seen, reference: Profiles, current: Profiles) -> DriftRequest | None:
@@ -130,6 +118,9 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
     compared = len({score.column for score in scores})
     values = {**seen.facts, **_drift_values(policy, scores)}
     values |= {f"quality.{metric.name}": metric.value for metric in measured.metrics}
+    values |= {f"estimated.{estimate.name}": estimate.value for estimate in measured.estimates}
+    if measured.changes is not None:
+        values["quality.change"] = measured.changes[-1].size if measured.changes else 0.0
     endless = [name for name, value in values.items() if not isfinite(value)]
     return Evidence(
         model=policy.model,
@@ -149,6 +140,9 @@ def assemble(policy: Policy, seen: Seen, reply: DriftReply | None, measured: Mea
         reference_sample_error=sample_error(seen.reference_sample_rows, compared),
         unlearned=measured.window,
         calibration=_calibration(policy, seen) if scores else None,
+        estimates=measured.estimates,
+        reckoned=measured.reckoned,
+        changes=measured.changes or (),
     )
 
 
@@ -174,37 +168,6 @@ def sample_error(rows: int | None, columns: int) -> float | None:
     Kiefer & Wolfowitz 1956 with the constant of Massart 1990, https://doi.org/10.1214/aop/1176990746.
     """
     return sqrt(log(4.0 * columns / 0.05) / (2.0 * rows)) if rows and columns else None
-
-
-def quality(policy: Policy, labels: NDArray[np.generic], answers: NDArray[np.generic]) -> Measured:
-    """Return the policy's metrics of (n,) answers against (n,) labels: class names, or numbers for regression.
-
-    Pairs of numbers with one that is not finite, or beyond LARGEST, are left out, and a note says how many.
-    """
-    wanted = policy.checks.quality.metrics or metrics.checked_metrics(policy.task.of)
-    if policy.task.of is TaskKind.REGRESSION:
-        return _of_numbers(wanted, labels.astype(np.float64), answers.astype(np.float64))
-    if not labels.size:
-        return Measured((), (_unlabelled(wanted),))
-    texts = np.concatenate([labels.astype(str), answers.astype(str)])
-    indices = np.unique(texts, return_inverse=True)[1].reshape(2, -1).astype(np.int64)
-    by_name = {"accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
-    return Measured(tuple(Metric(name, by_name[name](*indices), labels.size) for name in wanted))
-
-
-def _of_numbers(wanted: tuple[str, ...], labels: metrics.Values, answers: metrics.Values) -> Measured:
-    usable = (np.abs(labels) <= LARGEST) & (np.abs(answers) <= LARGEST)
-    rows = int(usable.sum())
-    left = labels.size - rows
-    notes = (f"{left} labelled answers left out: a number is not finite or beyond {LARGEST:g}",) if left else ()
-    if not rows:
-        return Measured((), (*notes, _unlabelled(wanted)))
-    figures = (Metric(name, metrics.measure(name, labels[usable], answers[usable]), rows) for name in wanted)
-    return Measured(tuple(figures), notes)
-
-
-def _unlabelled(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names)} not measured: no answered sample of the window has a label yet"
 
 
 def _endless_notes(names: list[str]) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import isfinite, sqrt
+from math import isfinite
 
 from markupsafe import Markup
 
-from maintainer.domain.evidence import Calibration, Decision, DriftScore, Evidence, Finding, Metric
+from maintainer.domain.evidence import Calibration, Decision, DriftScore, Evidence, Finding
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.policy import AboveTrigger, NumberFeature, Policy
 from maintainer.domain.sample import TaskKind
@@ -18,10 +18,10 @@ from maintainer.report import charts, words
 from maintainer.report.charts import Lines, Rule, Series
 from maintainer.report.diagnosis import kinds_of
 from maintainer.report.page import render
+from maintainer.report.quality import metric_row, reckoning
 
 OWN = ("value", "missing")  # kinds of scores that count in drift.share
 CHARTED = 24  # columns with a chart of their own
-Z = 1.96  # 95 % of a normal distribution lies within so many deviations
 
 Past = tuple[datetime, float | None, float | None]  # when, drift.share, main metric
 
@@ -49,16 +49,6 @@ class ColumnRow:
     chart: Markup
 
 
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One metric beside what the champion is held to."""
-
-    metric: Metric
-    baseline: float | None
-    change: float | None
-    word: str  # better, worse, within chance; empty where there is nothing to compare with, or no interval
-
-
 def render_check(view: CheckView) -> str:
     """Return the page of a check."""
     answer = view.policy.task.prediction
@@ -80,6 +70,7 @@ def render_check(view: CheckView) -> str:
             "other_notes": [note for note in view.evidence.notes if not about_quality(note) and not about_sample(note)],
             "history": history_charts(view),
             "calibrated": calibrated(view.evidence.calibration),
+            "reckoning": reckoning(view.evidence.reckoned),
         },
     )
 
@@ -107,7 +98,7 @@ def headline(view: CheckView) -> str:
 
 def about_quality(note: str) -> bool:
     """Return whether a note says why quality, or a metric of it, was not measured."""
-    return "not measured" in note and not note.startswith("drift")
+    return ("not measured" in note or "not estimated" in note) and not note.startswith("drift")
 
 
 def about_sample(note: str) -> bool:
@@ -141,34 +132,6 @@ def column_row(policy: Policy, score: DriftScore, chart: bool = True) -> ColumnR
     if chart and score.histogram is not None:
         drawn = charts.overlay(score.histogram, score.column, is_ordered(policy, score.column))
     return ColumnRow(score, charts.bullet(score.score, score.limit), drawn)
-
-
-def metric_row(metric: Metric, baseline: float | None) -> MetricRow:
-    """Return the row of one metric."""
-    if baseline is None or not isfinite(metric.value):
-        return MetricRow(metric, baseline, None, "")
-    word = ""
-    if metric.name == "accuracy":
-        low, high = share_interval(metric.value, metric.n)
-        word = beyond_chance(low - baseline, high - baseline)
-    return MetricRow(metric, baseline, metric.value - baseline, word)
-
-
-def beyond_chance(low: float, high: float) -> str:
-    """Return what the bounds of a gain (positive is better) say of it, in a word or two."""
-    if low <= 0 <= high:
-        return "within chance"
-    return "better" if low > 0 else "worse"
-
-
-def share_interval(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share of n >= 1 independent samples.
-
-    Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
-    """
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2)
-    return middle - half, middle + half
 
 
 def history_charts(view: CheckView) -> list[Markup]:

@@ -15,10 +15,10 @@ from maintainer.domain.policy import Policy
 from maintainer.domain.run import Event, Kind, Phase, Run, Verdict
 from maintainer.report import charts, frontier, heatmap, words
 from maintainer.report.charts import Lines, Series
-from maintainer.report.check import beyond_chance
 from maintainer.report.frontier import Frontier
 from maintainer.report.matrix import Row, dip, matrix
 from maintainer.report.page import render
+from maintainer.report.quality import beyond_chance
 from maintainer.report.slices import slice_tables
 
 CLASSES = 60  # rows of the table of classes

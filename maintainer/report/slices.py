@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from maintainer.domain.metrics import RELATIVE
 from maintainer.domain.phase import SliceMoved, Slices
 from maintainer.report import words
-from maintainer.report.check import beyond_chance
+from maintainer.report.quality import beyond_chance
 
 
 @dataclass(frozen=True, slots=True)

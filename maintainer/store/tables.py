@@ -7,6 +7,7 @@ from maintainer.errors import RefusedError
 from maintainer.store.database import Connection, Database, quoted
 from maintainer.store.thin import THINNED, below, thin_table
 
+CHANCES = "float[]"  # the probability of each class, in the order of the version's classes; null where not kept
 SQL_TYPES = {ColumnKind.NUMBER: "double", ColumnKind.CATEGORY: "varchar", ColumnKind.TEXT: "varchar"}
 
 
@@ -51,6 +52,7 @@ def adopt(database: Database, schema: Schema) -> list[str]:
                 to = table(schema.model, thin_table(every))
                 db.execute(f"alter table {to} add column {quoted(column.name)} {SQL_TYPES[column.kind]}")
         _thin(db, schema.model)
+        db.execute(f"alter table {table(schema.model, 'prediction')} add column if not exists chances {CHANCES}")
     return [f"column {column.name} added to the samples of {schema.model}" for column in added]
 
 
@@ -93,4 +95,7 @@ def _create(database: Database, schema: Schema) -> None:
             f"create table {table(schema.model, 'label')} (_key ubigint, _id varchar, value {answer},"
             " _time timestamp, _arrived timestamp)"
         )
-        db.execute(f"create table {table(schema.model, 'prediction')} (_key ubigint, version varchar, value {answer})")
+        db.execute(
+            f"create table {table(schema.model, 'prediction')} (_key ubigint, version varchar, value {answer},"
+            f" chances {CHANCES})"
+        )

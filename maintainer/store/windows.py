@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from maintainer.domain.sample import Part, Schema, Split, Window
 from maintainer.store.batch import utc
@@ -20,6 +16,7 @@ from maintainer.store.tables import SQL_TYPES, newest_labels, table
 from maintainer.store.thin import below, share_for, thinnest
 
 ENOUGH = 160_000  # samples in which labels are counted; of a share p the error is at most 0.4 % in 99 of 100 cases
+PROBABILITY = "probability_"  # how the columns of a file of answers begin that hold one for each class
 FEW = 1000  # labels; below it all are looked at
 
 
@@ -32,14 +29,6 @@ class Selection:
     at_most: int = 1_000_000  # above it: a draw
     whole_from: datetime | None = None  # from here on every part
     draw: Draw = field(default_factory=Uniform)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a version answered in a window and what was right; n rows, oldest first."""
-
-    labels: NDArray[np.generic]  # (n,) object strings or float64
-    answers: NDArray[np.generic]  # (n,) the same kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +79,7 @@ class Reader:
         """Return how many samples have a key in the share, and of their labels the number and the median delay (s)."""
         query = (
             "select count(*), count(l.value), median(epoch(l.labelled) - epoch(s._time)) "
-            f"from {self._thin(share)} s left join {self._labels(share)} l on l._key = s._key "
+            f"from {self.thin(share)} s left join {self.labels_sql(share)} l on l._key = s._key "
             f"where {inside(window)} and {below(share, 's._key')}"
         )
         with self.database.reading() as db:
@@ -122,7 +111,7 @@ class Reader:
             row = db.execute(
                 "select min(s._time), max(s._time) + interval 1 microsecond "
                 f"from {table(self.schema.model, 'sample')} s "
-                f"join {self._labels()} l on l._key = s._key"
+                f"join {self.labels_sql()} l on l._key = s._key"
             ).fetchone()
         if row is None or row[0] is None:
             return None
@@ -140,7 +129,8 @@ class Reader:
         """Return how many time blocks of this length hold labelled samples."""
         return self._one_int(
             f"select count(distinct {floor_division('epoch_us(s._time)', int(seconds * 1e6))}) from "
-            f"{table(self.schema.model, 'sample')} s join {self._labels()} l on l._key = s._key where l.labelled <= ?"
+            f"{table(self.schema.model, 'sample')} s join {self.labels_sql()} l on l._key = s._key "
+            "where l.labelled <= ?"
         )
 
     def time_at_share(self, window: Window, share: float) -> datetime:
@@ -148,14 +138,14 @@ class Reader:
         with self.database.reading() as db:
             row = db.execute(
                 f"select quantile_disc(s._time, {share!r}) from {table(self.schema.model, 'sample')} s "
-                f"join {self._labels()} l on l._key = s._key where s._time >= ? and s._time < ?",
+                f"join {self.labels_sql()} l on l._key = s._key where s._time >= ? and s._time < ?",
                 [utc(window.start), utc(window.end)],
             ).fetchone()
         return window.end if row is None or row[0] is None else row[0].replace(tzinfo=UTC)
 
     def export(self, selection: Selection, path: Path) -> int:
         """Write labelled samples as Parquet, oldest first; return the number of rows."""
-        sample, labels = table(self.schema.model, "sample"), self._labels()
+        sample, labels = table(self.schema.model, "sample"), self.labels_sql()
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         window, since = selection.window, selection.whole_from
         whole = "" if since is None else f" or s._time >= {sql_time(since)}"
@@ -175,7 +165,7 @@ class Reader:
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         query = (
             f"select s._key, s._id, s._time{features}, null::{SQL_TYPES[self.schema.answer_kind]} as _label "
-            f"from {table(self.schema.model, 'sample')} s anti join {self._labels()} l on l._key = s._key "
+            f"from {table(self.schema.model, 'sample')} s anti join {self.labels_sql()} l on l._key = s._key "
             f"where {inside(window)} "
             f"order by s._time desc, s._key limit {at_most}"
         )
@@ -197,8 +187,8 @@ class Reader:
         """Return SQL for a share of a window: `_key`, `_time`, the compared columns and the answers of `version`."""
         features = "".join(f", {compared_sql(c)}" for c in self.schema.features)
         return (
-            f"select s._key, s._time{features}, {self._answer_sql(version)} as {quoted(self.schema.prediction)} "
-            f"from {self._answered_from(version, share)} where {inside(window)} and {below(share, 's._key')}"
+            f"select s._key, s._time{features}, {self.answer_sql(version)} as {quoted(self.schema.prediction)} "
+            f"from {self.answered_from(version, share)} where {inside(window)} and {below(share, 's._key')}"
         )
 
     def drawn(self, db: Connection, window: Window, version: str, at_most: int) -> Sampled:
@@ -220,79 +210,67 @@ class Reader:
             row = db.execute(query).fetchone()
         return int(row[0]) if row else 0
 
-    def unanswered(self, window: Window, version: str, at_most: int, path: Path) -> int:
+    def unanswered(self, window: Window, version: str, at_most: int, path: Path, chances: bool = False) -> int:
         """Write samples without an answer by `version`, a uniform sample of the window, as Parquet; return the rows.
 
-        About `at_most` samples of the window have an answer afterwards, counting those that have one now, and no more.
+        With `chances` those too of whose answer no probabilities are kept. About `at_most` samples of the window have
+        an answer afterwards, counting those that have one now, and no more.
         """
         features = "".join(f", s.{quoted(c.name)}" for c in self.schema.features)
         share = share_for(
             self.samples(window), at_most + 4.0 * at_most**0.5
         )  # 4 deviations: all of them, nearly always
-        first = f"select _key from {self._thin(share)} s where {inside(window)} and {below(share)} order by _key"
+        first = f"select _key from {self.thin(share)} s where {inside(window)} and {below(share)} order by _key"
         missing = (
-            f"select s._key from {self._answered_from(version, share)} where s._key in ({first} limit {at_most}) "
-            f"and {inside(window)} and {self._answer_sql(version)} is null"
+            f"select s._key from {self.answered_from(version, share)} where s._key in ({first} limit {at_most}) "
+            f"and {inside(window)} and {'p.chances' if chances else self.answer_sql(version)} is null"
         )
         wanted = f"{inside(window)} and s._key in ({missing})"
-        query = f"select s._key{features} from {self._thin(share)} s where {wanted} order by s._key"
+        query = f"select s._key{features} from {self.thin(share)} s where {wanted} order by s._key"
         return self._written(query, path)
 
     def add_answers(self, version: str, path: Path) -> None:
-        """Append answers from a Parquet file of `_key` and `value`."""
+        """Keep answers from a Parquet file of `_key`, `value` and the probability of each class, where it has them.
+
+        They take the place of those that were kept without probabilities.
+        """
+        to, source = table(self.schema.model, "prediction"), parquet(path)
         with self.database.writing() as db:
+            columns = [str(row[0]) for row in db.execute(f"describe select * from {source}").fetchall()]
+            known = [quoted(name) for name in columns if name.startswith(PROBABILITY)]
+            chances = f"list_value({', '.join(known)})::float[]" if known else "null"
+            if known:
+                db.execute(
+                    f"delete from {to} where version = {literal(version)} and chances is null "
+                    f"and _key in (select _key from {source})"
+                )
             db.execute(
-                f"insert into {table(self.schema.model, 'prediction')} select _key, {literal(version)}, value "
-                f"from {parquet(path)}"
+                f"insert into {to} by name select _key, {literal(version)} as version, value, "
+                f"{chances} as chances from {source}"
             )
 
-    def answered(self, window: Window, version: str, at_most: int) -> Answered:
-        """Return what `version` answered and the labels, on at most `at_most` samples of a window.
-
-        They are looked for in a uniform sample eight times as large, and in the whole window where that has but few.
-        """
-        share = share_for(self.samples(window), 8 * at_most)
-        found = self._answered(window, version, at_most, share)
-        if share < 1.0 and found.labels.size < min(FEW, at_most):
-            found = self._answered(window, version, at_most, 1.0)
-        return found
-
-    def _answered(self, window: Window, version: str, at_most: int, share: float) -> Answered:
-        query = (
-            f"select s._time as moment, l.value as label, {self._answer_sql(version)} as answer from "
-            f"{self._answered_from(version, share)} join {self._labels(share)} l on l._key = s._key where "
-            f"{inside(window)} and {below(share, 's._key')} and {self._answer_sql(version)} is not null "
-            f"order by s._key limit {at_most}"
-        )
-        with self.database.reading() as db:
-            found = db.execute(f"select label, answer from ({query}) order by moment").fetchnumpy()
-        return Answered(*(_plain(found[name]) for name in ("label", "answer")))
-
-    def _thin(self, share: float) -> str:
+    def thin(self, share: float) -> str:
         """Return the smallest table that has the samples whose keys are in the share."""
         return table(self.schema.model, thinnest(share))
 
-    def _labels(self, share: float = 1.0) -> str:
+    def labels_sql(self, share: float = 1.0) -> str:
         """Return SQL for the newest label of each sample among those that had arrived by now."""
         newest = newest_labels(self.schema.model, f"_arrived <= {sql_time(self.now)} and {below(share)}")
         return f"(select _key, value, _time as labelled from ({newest}))"
 
-    def _answered_from(self, version: str, share: float) -> str:
+    def answered_from(self, version: str, share: float) -> str:
+        """Return SQL for the samples `s` of a share of the keys, each with the answer `p` that was asked for later."""
         return (
-            f"{self._thin(share)} s left join {table(self.schema.model, 'prediction')} p "
+            f"{self.thin(share)} s left join {table(self.schema.model, 'prediction')} p "
             f"on p._key = s._key and p.version = {literal(version)}"
         )
 
     @staticmethod
-    def _answer_sql(version: str) -> str:
+    def answer_sql(version: str) -> str:
+        """Return SQL for what a version answered: as it was logged, else as it was asked for later."""
         return f"coalesce(case when s._version = {literal(version)} then s._prediction end, p.value)"
 
     def _one_int(self, query: str) -> int:
         with self.database.reading() as db:
             row = db.execute(query, [utc(self.now)]).fetchone()
         return int(row[0]) if row else 0
-
-
-def _plain(values: Any) -> NDArray[np.generic]:
-    found: NDArray[np.generic] = np.ma.getdata(values)  # pyright: ignore[reportUnknownMemberType]
-    return found

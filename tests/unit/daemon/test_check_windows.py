@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from maintainer.daemon.context import Context
-from maintainer.daemon.seeing import Subject, gather
+from maintainer.daemon.seeing import gather
+from maintainer.daemon.subject import Subject
+from maintainer.daemon.warm import quality
 from maintainer.domain.evidence import Evidence
 from maintainer.domain.model import Manifest, Span
 from maintainer.domain.sample import TaskKind, Window
@@ -40,6 +42,8 @@ class Worker:
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def ask(self, task: str, request: dict[str, Any]) -> dict[str, Any]:
+        if task == "quality":
+            return quality(request)
         assert task == "drift"  # every sample was answered while it was served
         self.asked.append(request)
         return {"scores": []}

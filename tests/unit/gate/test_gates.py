@@ -12,9 +12,9 @@ from maintainer.domain.gates import aim
 from maintainer.domain.phase import GateFinding, GateVerdict
 from maintainer.domain.policy import Gate
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import Resampling
 from maintainer.gate.figures import Answered, Figures, Latency, Pairs, Speeds
 from maintainer.gate.gates import judge, judge_all
-from maintainer.gate.statistics import Resampling
 
 PASSED, FAILED, INCONCLUSIVE = GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.INCONCLUSIVE
 HOW = Resampling(resamples=500)

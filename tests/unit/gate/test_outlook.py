@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from maintainer.domain.phase import GateVerdict
 from maintainer.domain.policy import Gate
 from maintainer.domain.sample import TaskKind
+from maintainer.domain.statistics import Resampling, mcnemar, tango
 from maintainer.gate.figures import Answered, Figures, Pairs
 from maintainer.gate.gates import judge
 from maintainer.gate.outlook import Holdout, shortfalls
-from maintainer.gate.statistics import Resampling, mcnemar, tango
 
 
 def gate(kind: str, **told: object) -> Gate:

@@ -7,9 +7,9 @@ import pytest
 
 from maintainer.domain.metrics import mae
 from maintainer.domain.phase import Slices
+from maintainer.domain.statistics import Resampling, wilson
 from maintainer.gate.figures import Answered, Pairs
 from maintainer.gate.sliced import FEW, LISTED, MISSING, named, slices_of
-from maintainer.gate.statistics import Resampling, wilson
 
 HOW = Resampling(resamples=300)
 

@@ -13,8 +13,9 @@ from maintainer.domain.evidence import DriftScore, Metric
 from maintainer.domain.policy import Policy
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind, Window
-from maintainer.monitor.check import Measured, Seen, assemble, quality, requests, sample_error
+from maintainer.monitor.check import Seen, assemble, requests, sample_error
 from maintainer.monitor.exchange import Calibrated, CalibrationReply, DriftReply, DriftRequest
+from maintainer.monitor.measured import Measured
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = Window.before(NOW, timedelta(days=7))
@@ -148,38 +149,10 @@ def test_the_note_of_a_check_soon_after_a_promotion_says_from_when_samples_count
 
 
 def test_facts_counted_elsewhere_and_quality_are_evidence_too():
-    measured = quality(policy(), np.asarray(["x", "y"], dtype=object), np.asarray(["x", "x"], dtype=object))
+    measured = Measured((Metric("accuracy", 0.5, 2),))
     evidence = assemble(policy(), seen(facts={"labels.new": 7.0}), None, measured)
     assert evidence.values["labels.new"] == 7.0
     assert evidence.values["quality.accuracy"] == 0.5
-
-
-def test_classes_without_probabilities_give_accuracy_and_f1():
-    labels, answers = (np.asarray(list(text), dtype=object) for text in ("aabbc", "aabcc"))
-    found = quality(policy(), labels, answers)
-    assert {m.name: (round(m.value, 4), m.n) for m in found.metrics} == {
-        "accuracy": (0.8, 5),
-        "f1_macro": (round((1 + 2 / 3 + 2 / 3) / 3, 4), 5),
-    }
-    assert not found.notes
-    assert [m.name for m in quality(policy(quality={"metrics": ["f1_macro"]}), labels, answers).metrics] == ["f1_macro"]
-
-
-def test_no_labels_yet_is_a_note_and_no_number():
-    nothing = np.asarray([], dtype=object)
-    found = quality(policy(), nothing, nothing)
-    assert not found.metrics
-    assert "label" in found.notes[0]
-
-
-def test_regression_is_measured_on_the_pairs_that_are_finite():
-    task = {"kind": "tabular-regression", "features": {"a": {"type": "number"}}, "label": "y"}
-    rules = Policy.model_validate({"version": 1, "model": "m", "task": task})
-    found = quality(rules, np.asarray([1.0, 2.0, np.nan]), np.asarray([1.0, 4.0, 0.0]))
-    by_name = {m.name: m for m in found.metrics}
-    assert by_name["mae"].value == 1.0
-    assert by_name["rmse"].value == pytest.approx(sqrt(2))
-    assert by_name["mae"].n == 2
 
 
 def test_the_daemons_side_loads_neither_evidently_nor_pandas():
@@ -194,12 +167,3 @@ def test_a_figure_that_is_not_finite_is_absent_and_noted():
     assert dict(evidence.values) == {"quality.f1_macro": 0.5}
     assert [metric.name for metric in evidence.metrics] == ["f1_macro"]
     assert "labels.new, quality.accuracy not measured: the figure is not finite" in evidence.notes
-
-
-@pytest.mark.parametrize("absurd", [1e200, -1e200, np.inf])
-def test_a_number_that_cannot_be_squared_is_left_out_of_the_figures_and_noted(absurd: float):
-    task = {"kind": "tabular-regression", "features": {"a": {"type": "number"}}, "label": "y"}
-    rules = Policy.model_validate({"version": 1, "model": "m", "task": task})
-    found = quality(rules, np.asarray([1.0, 2.0, absurd]), np.asarray([1.0, absurd, 1.0]))
-    assert {m.name: (m.value, m.n) for m in found.metrics} == {"mae": (0.0, 1), "rmse": (0.0, 1), "r2": (0.0, 1)}
-    assert found.notes == ("2 labelled answers left out: a number is not finite or beyond 1e+150",)

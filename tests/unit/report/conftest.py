@@ -59,7 +59,7 @@ def check(scores: tuple[seen.DriftScore, ...] = (), names: tuple[str, ...] = ("p
         current_rows=20_123,
         values={"drift.share": 0.42, "labels.new": 4218.0, "champion.age": 2_695_680.0},
         scores=scores or (score("price", 0.361), score("demand", 0.02), score("price", 0.015, "missing")),
-        metrics=(seen.Metric("accuracy", 0.7812, 4218),),
+        metrics=(seen.Metric("accuracy", 0.7812, 4218, 0.7685, 0.7934),),
         notes=("estimated quality was not asked for",),
         sample_rows=20_000,
         sample_error=0.0136,

@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 
-from maintainer.domain.evidence import Decision, Histogram, Metric
+from maintainer.domain.evidence import Change, Decision, Estimate, Histogram, Metric, Reckoned
 from maintainer.domain.phase import Care, GateFinding, GateVerdict
 from maintainer.domain.run import Kind, Phase, Verdict, replay
 from maintainer.domain.sample import Window
-from maintainer.monitor.check import Measured, Seen, assemble
+from maintainer.monitor.check import Seen, assemble
 from maintainer.monitor.exchange import DriftReply
+from maintainer.monitor.measured import Measured
 from maintainer.report import words
 from maintainer.report.backtest import headline, passes, render_backtest
-from maintainer.report.check import metric_row, render_check, share_interval
+from maintainer.report.check import render_check
+from maintainer.report.quality import metric_row
 from maintainer.report.run import before_after, budget_limit, render_run, stretches
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -204,27 +206,48 @@ def test_the_predictions_are_told_apart_from_the_columns(views: SimpleNamespace,
 
 def test_the_champions_own_figure_stands_beside_the_one_of_now(views: SimpleNamespace, reader: Reader) -> None:
     said = reader(render_check(views.check())).text
-    assert "accuracy 0.781 4,218 0.811 \u22120.030 ✗ worse" in said
+    assert "accuracy 0.781 0.768 to 0.793 4,218 0.811 \u22120.030 ✗ worse" in said
 
 
 @pytest.mark.parametrize(
-    ("name", "now", "word"),
+    ("name", "bounds", "word"),
     [
-        ("accuracy", 0.781, "worse"),
-        ("accuracy", 0.806, "within chance"),
-        ("accuracy", 0.815, "within chance"),
-        ("accuracy", 0.83, "better"),
-        ("f1_macro", 0.7, ""),  # no interval: the figures stand alone
-        ("mae", 0.9, ""),
+        ("accuracy", (0.769, 0.793), "worse"),
+        ("accuracy", (0.79, 0.812), "within chance"),
+        ("accuracy", (0.82, 0.84), "better"),
+        ("mae", (0.82, 0.84), "worse"),  # less is better
+        ("mae", (0.7, 0.8), "better"),
+        ("ece", (None, None), ""),  # no interval: the figures stand alone
     ],
 )
-def test_better_and_worse_are_said_beyond_chance_only(name: str, now: float, word: str) -> None:
-    assert metric_row(Metric(name, now, 4218), 0.811).word == word
+def test_better_and_worse_are_said_beyond_chance_only(
+    name: str, bounds: tuple[float | None, float | None], word: str
+) -> None:
+    assert metric_row(Metric(name, 0.75, 4218, *bounds), 0.811).word == word
 
 
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    assert share_interval(0.1, 100) == pytest.approx((0.0552, 0.1744), abs=1e-4)
-    assert share_interval(1.0, 10)[1] == pytest.approx(1.0)
+def test_an_estimate_is_marked_blind_and_stands_beside_what_it_turned_out_to_be(
+    views: SimpleNamespace, reader: Reader
+) -> None:
+    view = views.check()
+    week = Window.before(views.NOW, timedelta(days=7))
+    estimate = Estimate("accuracy", 0.801, 0.79, 0.812, 4000, 2000, week)
+    former = (
+        Reckoned(views.NOW - timedelta(days=9), "v0007", estimate, Metric("accuracy", 0.751, 3900)),
+        Reckoned(views.NOW - timedelta(days=20), "v0006", estimate, Metric("accuracy", 0.811, 4000)),
+        Reckoned(views.NOW - timedelta(days=4), "v0007", estimate),
+    )
+    change = Change(week.start, views.NOW, 0.2, 0.3, 1500, 450)
+    values = {**view.evidence.values, "quality.change": 0.1, "labels.coverage": 0.25, "labels.delay": 7200.0}
+    evidence = replace(view.evidence, values=values, estimates=(estimate,), reckoned=former, changes=(change,))
+    said = reader(render_check(replace(view, evidence=evidence))).text
+    assert "accuracy 0.801 , 0.790 to 0.812, of 4,000 answers" in said.replace("0.801,", "0.801 ,")
+    assert "Blind to concept drift" in said
+    assert "0.801 0.790 to 0.812 0.751 +0.050 3,900 of 4,000" in said
+    assert "mean absolute error is 0.030" in said
+    assert "1 former estimate still waits for labels" in said
+    assert "0.200 0.300 1,500 450" in said
+    assert "25 % of the samples have a label, which came after 2 h (median)" in said.replace("\u00a0", " ")
 
 
 def test_a_page_does_not_contradict_what_was_measured(views: SimpleNamespace, reader: Reader) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from maintainer.domain.sample import Schema, Window
 from maintainer.store import windows
+from maintainer.store.answers import Asked, write_labelled
 from maintainer.store.batch import Batch
 from maintainer.store.database import Database
 from maintainer.store.intake import ingest_samples
@@ -100,7 +101,7 @@ def test_answers_of_a_large_window_are_asked_for_and_found_as_of_a_small_one(
     reader.add_answers("v1", got)
     assert reader.unanswered(WHOLE, "v1", 150, path) == 0
     labelled = sum(1 for row in content(filled, "sample") if row[0] in set(first) and row[6] % 3)
-    assert reader.answered(WHOLE, "v1", 150).labels.size == labelled
+    assert write_labelled(reader, Asked(WHOLE, "v1", 150), path) == labelled
 
 
 def test_labels_of_a_large_window_are_counted_in_a_sample_and_rare_ones_one_by_one(

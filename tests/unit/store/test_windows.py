@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maintainer.domain.sample import Column, ColumnKind, Part, Schema, Split, TaskKind, Window
+from maintainer.store.answers import Asked, write_answered, write_labelled
 from maintainer.store.artifacts import sha256
 from maintainer.store.batch import Batch
 from maintainer.store.database import Database
@@ -191,9 +192,10 @@ def test_features_may_have_the_names_of_our_own_columns(tmp_path: Path) -> None:
     adopt(database, schema)
     done = ingest_samples(database, Batch(schema, path, "jsonl", path.name, NOW, champion="v1"))
     assert (done.stored, done.labels) == (1, 1)
-    answered = Reader(database, schema, NOW).answered(WHOLE, "v1", 10)
-    assert (answered.labels.tolist(), answered.answers.tolist()) == (["up"], ["down"])
-    assert Reader(database, schema, NOW).answered(WHOLE, "v2", 10).labels.size == 0
+    reader, out = Reader(database, schema, NOW), tmp_path / "out.parquet"
+    assert write_labelled(reader, Asked(WHOLE, "v1", 10), out) == 1
+    assert duckdb.sql(f"select label, answer, chances from '{out}'").fetchall() == [("up", "down", None)]
+    assert write_labelled(reader, Asked(WHOLE, "v2", 10), out) == 0
     database.close()
 
 
@@ -208,5 +210,35 @@ def test_answers_are_asked_for_once_and_found_again(
     reader.add_answers("v1", tmp_path / "got.parquet")
     assert reader.unanswered(WHOLE, "v1", 12, path) == 0
     assert reader.unanswered(WHOLE, "v1", 15, path) == 3
-    assert reader.answered(WHOLE, "v1", 100).labels.size == 12
-    assert set(reader.answered(WHOLE, "v1", 5).answers.tolist()) == {"down"}
+    assert write_labelled(reader, Asked(WHOLE, "v1", 100), path) == 12
+    assert write_labelled(reader, Asked(WHOLE, "v1", 5), path) == 5
+
+
+def test_probabilities_are_kept_with_answers_and_asked_for_where_an_answer_was_logged_without(
+    database: Database, schema: Schema, batch: Callable[..., Batch], tmp_path: Path
+) -> None:
+    ingest_samples(database, batch(hourly(20)))
+    reader, path, got = Reader(database, schema, NOW), tmp_path / "asked.parquet", tmp_path / "got.parquet"
+
+    def answer(more: str) -> None:
+        duckdb.sql(f"copy (select _key, 'down' as value{more} from read_parquet('{path}')) to '{got}'")
+        reader.add_answers("v1", got)
+
+    assert reader.unanswered(WHOLE, "v1", 50, path) == 20
+    answer("")
+    assert reader.unanswered(WHOLE, "v1", 50, path) == 0
+    assert write_answered(reader, Asked(WHOLE, "v1", 50, chances=True), path) == 0
+    assert reader.unanswered(WHOLE, "v1", 50, path, chances=True) == 20
+    answer(", 0.75 as probability_down, 0.25 as probability_up")
+    assert reader.unanswered(WHOLE, "v1", 50, path, chances=True) == 0
+    assert write_answered(reader, Asked(WHOLE, "v1", 50, chances=True), path) == 20  # none is there twice
+    assert duckdb.sql(f"select distinct answer, chances from '{path}'").fetchall() == [("down", [0.75, 0.25])]
+
+
+def test_a_store_from_before_gets_the_column_of_probabilities(database: Database, schema: Schema) -> None:
+    with database.writing() as db:
+        db.execute(f"alter table {table(schema.model, 'prediction')} drop column chances")
+        db.execute(f"insert into {table(schema.model, 'prediction')} values (1, 'v1', 'up')")
+    adopt(database, schema)
+    with database.reading() as db:
+        assert db.execute(f"select * from {table(schema.model, 'prediction')}").fetchall() == [(1, "v1", "up", None)]

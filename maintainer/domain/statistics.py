@@ -1,4 +1,4 @@
-"""Is the difference between two models on one holdout more than chance? Pure numpy and scipy.special.
+"""What is more than chance: between two models on one holdout, or in one figure. Pure numpy and scipy.special.
 
 Pairs of right and wrong are counted: `only_champion` samples that the champion alone has right, `only_challenger` those
 that the challenger alone has right, of n. A gain is (only_challenger - only_champion) / n: positive is better.
@@ -193,6 +193,21 @@ def block_length(series: Floats) -> int:
     slope = 2 * float(np.sum(np.arange(lags + 1) * kept))
     optimum = (1.5 * n * (slope / spectrum) ** 2) ** (1 / 3)
     return min(max(least, ceil(2 * optimum)), max(least, n // 6))
+
+
+def design_effect(series: Floats) -> float:
+    """Return how many neighbouring samples say as much as one independent sample, at least 1.
+
+    The spectrum at zero over the variance, with the flat-top window of `block_length`. Kish 1965, chapter 5.
+    """
+    n = len(series)
+    if n < 30 or not series.std() > 0:
+        return 1.0
+    covariance = autocovariance(series, min(n - 1, ceil(sqrt(n)) + 5))
+    correlation = covariance / covariance[0]
+    lags = _window(correlation, n)
+    weights = np.clip(2 * (1 - np.arange(1, lags + 1) / lags), 0, 1) if lags else np.zeros(0)
+    return max(1.0, 1.0 + 2.0 * float(weights @ correlation[1 : lags + 1]))
 
 
 def autocovariance(series: Floats, lags: int) -> Floats:

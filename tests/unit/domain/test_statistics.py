@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from maintainer.gate.compare import compare
-from maintainer.gate.figures import Answered, Pairs
-from maintainer.gate.statistics import (
+from maintainer.domain.statistics import (
     Resampling,
     block_length,
     bootstrap,
@@ -23,6 +21,8 @@ from maintainer.gate.statistics import (
     tango,
     wilson,
 )
+from maintainer.gate.compare import compare
+from maintainer.gate.figures import Answered, Pairs
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 1), (5, 0), (0, 5), (1, 7), (7, 25), (59, 6), (6, 59)])
