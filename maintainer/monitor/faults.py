@@ -8,6 +8,7 @@ column has behaved so before, as one of months does, is not known from counts: s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import log
 
@@ -17,12 +18,14 @@ from maintainer.domain.kinds import ColumnFault
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind
 from maintainer.monitor import chance
-from maintainer.monitor.frames import OTHER, Spread, aligned, shares, spread
+from maintainer.monitor.frames import OTHER, Spread, Whole, aligned, shares, spread
 from maintainer.monitor.ranks import kolmogorov, paired
 
 SURE = 1e-6  # chance that what is called a fault came about in independent draws
 ALIKE = 0.05  # chance of a distribution function to be as far from its like
 SLACK = 0.01  # by which it may be farther: nothing is ever measured alike twice
+OTHERS = 2  # words that go on, where two of other spelling are taken for one thing
+DIGITS = re.compile(r"\d+")
 FEW = 20  # rows below which nothing is said
 RENAMED_SHARE = 0.01  # of the reference that a renamed category has at least
 LARGE = 8.0  # a factor that is always taken for another unit
@@ -93,10 +96,36 @@ def _renamed(name: str, before: ColumnCounts, now: ColumnCounts) -> ColumnFault 
     for old in sorted(gone, key=lambda place: -was[place]):
         share = was[old] / before.present
         alike = [p for p in new if _as_often(int(was[old]), before.present, int(is_now[p]), now.present)]
-        if len(alike) == 1:
+        if len(alike) == 1 and _same_thing(words[old], words[alike[0]], was, is_now):
             said = f"'{words[old]}' has vanished, and '{words[alike[0]]}' is new with about its share, {share:.2g}"
             return ColumnFault(name, "renamed", f"{name}: {said}", words[old])
     return None
+
+
+def _same_thing(old: str, new: str, was: Whole, is_now: Whole) -> bool:
+    """Return whether two words may be names of one thing, by how they are spelt or by what all else does.
+
+    Words that differ in their digits count on (a month, a release): the world has moved. Others are two names where at
+    least OTHERS more words are as frequent as they were, which a change of the world hardly leaves them.
+    """
+    if _spelling(old) == _spelling(new):
+        return True
+    if DIGITS.sub("", old) == DIGITS.sub("", new):
+        return False
+    both = (was > 0) & (is_now > 0)
+    if both.sum() < OTHERS:
+        return False
+    level = chance.counted("jensenshannon", was[both], is_now[both], ALIKE)
+    shares = [(side[both] / side[both].sum())[None, :] for side in (was, is_now)]
+    return float(chance.scores("jensenshannon", *shares)[0]) <= level
+
+
+def _spelling(word: str) -> str:
+    """Return what is left of a word without case, marks and the zeros that a number may begin or end with."""
+    try:
+        return repr(float(word))
+    except ValueError:
+        return re.sub(r"\W|_", "", word.casefold())
 
 
 def _mattered(rows: int, before: ColumnCounts, now: ColumnCounts) -> bool:

@@ -32,6 +32,10 @@ def words(rng: np.random.Generator, names: str, n: int) -> np.ndarray:
     return np.asarray(list(names), dtype=object)[rng.integers(0, len(names), n)]
 
 
+def some(rng: np.random.Generator, *values: str) -> np.ndarray:
+    return np.asarray(values, dtype=object)[rng.integers(0, len(values), 2000)]
+
+
 BROKEN = {
     "all missing": ("missing", lambda rng: (draw(rng, 5000), np.full(600, np.nan)), "missing in all rows"),
     "all infinite": ("missing", lambda rng: (draw(rng, 5000), np.full(600, np.inf)), "missing in all rows"),
@@ -49,6 +53,8 @@ BROKEN = {
     "kelvin": ("unit", lambda rng: (draw(rng, 5000), draw(rng, 500) + 273.15), "kelvin"),
     "sign": ("unit", lambda rng: (draw(rng, 5000), -draw(rng, 500)), "changed its sign"),
     "renamed": ("renamed", lambda rng: (words(rng, "abc", 5000), words(rng, "abX", 900)), "'c' has vanished, and 'X'"),
+    "spelt otherwise": ("renamed", lambda rng: (some(rng, "no", "yes"), some(rng, "no", "YES ")), "and 'YES '"),
+    "a number written otherwise": ("renamed", lambda rng: (some(rng, "1", "2"), some(rng, "1.0", "2")), "and '1.0'"),
 }
 CHANGED = {
     "nothing": lambda rng: (draw(rng, 5000), draw(rng, 2000)),
@@ -65,6 +71,10 @@ CHANGED = {
     "one row": lambda rng: (draw(rng, 5000), np.ones(1)),
     "always missing": lambda rng: (np.full(500, np.nan), np.full(500, np.nan)),
     "a flag that is true more often": lambda rng: ((rng.random(5000) < 0.1) * 1.0, (rng.random(900) < 0.9) * 1.0),
+    "the next month": lambda rng: (some(rng, "6", "7"), some(rng, "9", "7")),
+    "the next release": lambda rng: (some(rng, "v1.2", "v1.1", "old"), some(rng, "v1.3", "v1.1", "old")),
+    "one of two": lambda rng: (some(rng, "summer", "rain"), some(rng, "autumn", "rain")),
+    "the others move too": lambda rng: (some(rng, *"abcd"), some(rng, *"Xbbcd")),
     "one more category": lambda rng: (words(rng, "abc", 5000), words(rng, "abcX", 900)),
     "one category less": lambda rng: (words(rng, "abc", 5000), words(rng, "ab", 900)),
     "a swap with another share": lambda rng: (words(rng, "aaaaaaab", 5000), words(rng, "aX", 900)),
