@@ -12,7 +12,7 @@ from maintainer.daemon.seeing import gather
 from maintainer.daemon.starting import next_run
 from maintainer.daemon.subject import Subject
 from maintainer.decide.decision import RunFacts, decide, wait
-from maintainer.decide.triggers import assess_all, spend
+from maintainer.decide.triggers import LIMIT, assess_all, spend
 from maintainer.domain.evidence import Decision, Evidence, Finding
 from maintainer.domain.metrics import metrics_of
 from maintainer.domain.policy import Policy, policy_hash
@@ -63,7 +63,18 @@ def judge(subject: Subject, evidence: Evidence) -> tuple[Finding, ...]:
     """Hold the evidence against every trigger, each with what it remembers from the last check."""
     known = subject.reader.labels_known()
     former = former_checks.states(subject.context.control, subject.policy, subject.champion.version)
-    return assess_all(subject.policy, evidence.values, former, subject.champion.baseline, known)
+    values = {**evidence.values, **limits_of(subject.policy, evidence)}
+    return assess_all(subject.policy, values, former, subject.champion.baseline, known)
+
+
+def limits_of(policy: Policy, evidence: Evidence) -> dict[str, float]:
+    """Return the limit of each score's own, by the name that a trigger finds it under."""
+    own = {"value": "drift.score.", "missing": "drift.missing.", "unseen": "drift.unseen."}
+    found = {f"{own[s.kind]}{s.column}" if s.kind in own else f"drift.{s.kind}": s.limit for s in evidence.scores}
+    answer = f"drift.score.{policy.task.prediction}"
+    if answer in found:
+        found["drift.prediction"] = found[answer]
+    return {f"{LIMIT}{name}": limit for name, limit in found.items()}
 
 
 def _facts(subject: Subject, evidence: Evidence) -> RunFacts:

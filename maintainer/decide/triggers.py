@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import isnan
+from math import inf, isnan
 from typing import assert_never
 
 from maintainer.domain.evidence import BLIND, Finding, TriggerMode, TriggerState
 from maintainer.domain.metrics import lost
-from maintainer.domain.policy import AboveTrigger, BelowTrigger, DropTrigger, Policy, Trigger
+from maintainer.domain.policy import AboveTrigger, AutoTrigger, BelowTrigger, DropTrigger, Policy, Trigger
 from maintainer.domain.triggers import ESTIMATED, SPANS
 from maintainer.domain.values import figure_of
 
 DAY = 86_400.0  # seconds
+LIMIT = "limit of "  # before the name of a score: its own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Measure:
 
 def assess_all(
     policy: Policy,
-    values: Mapping[str, float],  # evidence name -> figure; a name without data is absent
+    values: Mapping[str, float],  # evidence name -> figure, LIMIT name -> a score's own; without data absent
     states: Mapping[str, TriggerState],  # trigger -> what it remembers; quiet where absent
     baseline: Mapping[str, float],  # metric -> the figure that the champion is held to
     labels_known: int,  # labels that have ever arrived, as `spend` was told
@@ -92,6 +93,9 @@ def _measure(trigger: Trigger, values: Mapping[str, float], baseline: Mapping[st
     match trigger:
         case AboveTrigger(above=limit, clear_below=clear):
             return _upward(value, figure_of(limit), clear, "above")
+        case AutoTrigger(clear_below=clear):
+            limit = values.get(f"{LIMIT}{trigger.metric}", inf)
+            return _upward(value, limit, clear, "above its own limit,")
         case BelowTrigger(clear_above=clear):
             limit = figure_of(trigger.below)
             past = limit if clear is None else figure_of(clear)

@@ -8,7 +8,17 @@ from datetime import timedelta
 from operator import gt, lt
 from typing import assert_never
 
-from maintainer.domain.triggers import SPANS, AboveTrigger, BelowTrigger, DropTrigger, Trigger, range_of, range_of_loss
+from maintainer.domain.triggers import (
+    SCORED,
+    SPANS,
+    AboveTrigger,
+    AutoTrigger,
+    BelowTrigger,
+    DropTrigger,
+    Trigger,
+    range_of,
+    range_of_loss,
+)
 from maintainer.domain.values import figure_of, format_limit
 
 
@@ -23,6 +33,10 @@ class Limits:
 
 def limit_faults(trigger: Trigger) -> Iterator[tuple[str, str]]:
     """Yield each key whose limit has the wrong unit or can do no good, and what was found and wanted."""
+    if isinstance(trigger, AutoTrigger):
+        if not trigger.metric.startswith(SCORED):
+            yield "above", f"is auto, but {trigger.metric} has no threshold of its own; wanted a number"
+        return
     limits = _limits(trigger)
     given = {key: value for key, value in limits.given.items() if value is not None}
     units = [(key, _wrong_unit(trigger.metric, value)) for key, value in given.items()]
@@ -30,7 +44,7 @@ def limit_faults(trigger: Trigger) -> Iterator[tuple[str, str]]:
     yield from wrong or _useless(given, limits.what, limits.ends)
 
 
-def _limits(trigger: Trigger) -> Limits:
+def _limits(trigger: AboveTrigger | BelowTrigger | DropTrigger) -> Limits:
     metric = trigger.metric
     match trigger:
         case AboveTrigger(above=limit, clear_below=clear):

@@ -68,6 +68,7 @@ from maintainer.domain.training_rules import (
 from maintainer.domain.triggers import (
     EVIDENCE,
     AboveTrigger,
+    AutoTrigger,
     BelowTrigger,
     DropTrigger,
     EvidenceName,
@@ -98,6 +99,7 @@ __all__ = [
     "NOT_BUILT",
     "UNITS",
     "AboveTrigger",
+    "AutoTrigger",
     "Base",
     "BelowTrigger",
     "Budget",

@@ -38,6 +38,7 @@ SHARES = (
 TOGETHER = ("drift.multivariate", "drift.embedding")  # of whole rows: of a table, of texts
 SPANS = ("labels.delay", "champion.age")  # evidence in seconds; its limits are durations
 LIMITS = ("above", "below", "drop")
+SCORED = ("drift.score.", "drift.missing.", "drift.unseen.", "drift.prediction", "drift.label", "drift.vocabulary")
 
 
 def range_of(metric: str) -> tuple[float, float]:
@@ -93,6 +94,18 @@ class AboveTrigger(TriggerBase):
     )
 
 
+class AutoTrigger(TriggerBase):
+    """Holds while a score of drift is above its own threshold and floor: while that column has drifted."""
+
+    above: Literal["auto"] = Field(
+        description="auto: holds above the score's own limit, its threshold or its floor where that is higher; for "
+        "scores of columns, of the prediction and of labels"
+    )
+    clear_below: Limit | None = Field(
+        default=None, description="once fired it is clear again only at or below this; its limit when absent"
+    )
+
+
 class BelowTrigger(TriggerBase):
     """Holds while its metric is below a limit."""
 
@@ -128,11 +141,14 @@ def tell_trigger(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return type(value).__name__
     words = [word for word in LIMITS if word in value]
+    if words == ["above"] and value["above"] == "auto":
+        return "AutoTrigger"
     return f"{words[0].capitalize()}Trigger" if len(words) == 1 else None
 
 
 Trigger = Annotated[
     Annotated[AboveTrigger, Tag("AboveTrigger")]
+    | Annotated[AutoTrigger, Tag("AutoTrigger")]
     | Annotated[BelowTrigger, Tag("BelowTrigger")]
     | Annotated[DropTrigger, Tag("DropTrigger")],
     Discriminator(

@@ -215,3 +215,14 @@ def test_a_state_survives_being_kept_as_json() -> None:
     states = TypeAdapter(TriggerState)
     state = spend(seen(made(above=0.3, **{"for": "2 of 3"}), [0.4, 0.4])[-1].state, 7)
     assert states.validate_json(states.dump_json(state)) == state
+
+
+def test_a_trigger_above_auto_holds_while_the_score_is_above_its_own_limit():
+    trigger = made(metric="drift.score.a", above="auto")
+    state = TriggerState()
+    for score, limit, fired in ((0.2, 0.3, False), (0.2, 0.1, True), (0.2, 0.15, True), (0.1, 0.15, False)):
+        finding = assess(trigger, {"drift.score.a": score, "limit of drift.score.a": limit}, state, {})
+        assert (finding.state.mode is TriggerMode.FIRED) is fired
+        assert finding.limit == limit
+        state = finding.state
+    assert "not above its own limit, 0.15" in finding.sentence

@@ -61,7 +61,6 @@ UNBUILT = [
     ("checks.drift.method", "fisher_exact"),
     ("checks.contract", {"quarantine_share_above": 0.05}),
     *(("triggers", [{"name": "t", "metric": metric, "above": 1}]) for metric in ("fairness.parity.b",)),
-    ("triggers", [{"name": "t", "metric": "drift.share", "above": "auto"}]),
     ("data.augment", ["crop"]),
     ("export.opset", 17),
     ("export.quantize", "int8-dynamic"),
