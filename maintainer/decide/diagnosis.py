@@ -114,5 +114,5 @@ def _labels_moved(evidence: Evidence) -> bool:
 
 
 def _words(fell: Metric, first: bool = True) -> str:
-    said = f"{fell.name} has fallen to {fell.value:.3g} on {fell.n} labels"
+    said = f"{fell.name} has worsened to {fell.value:.3g} on {fell.n} labels"
     return said[0].upper() + said[1:] if first else said
