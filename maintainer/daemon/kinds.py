@@ -14,10 +14,8 @@ from maintainer.domain.model import Manifest
 from maintainer.domain.policy import Policy
 from maintainer.domain.sample import Column, ColumnKind
 from maintainer.domain.triggers import TOGETHER
-from maintainer.monitor import faults, novelty
 from maintainer.monitor.check import Profiles
-from maintainer.monitor.drift import ALARMS
-from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest, RowsReply, RowsRequest
+from maintainer.monitor.exchange import ALARMS, ColumnPair, DriftReply, DriftRequest, RowsReply, RowsRequest
 from maintainer.monitor.spells import behaved_so
 from maintainer.store import kinds as store
 from maintainer.store.profile import edges, profile
@@ -99,6 +97,8 @@ def _measured(looked: Looked) -> Evidence:
 
 def _faults(looked: Looked) -> tuple[ColumnFault, ...]:
     """Return the columns that look broken, but those that have behaved so before."""
+    from maintainer.monitor import faults  # scipy: an idle daemon does without
+
     found = faults.suspects(looked.reference, looked.current, looked.inputs)
     return tuple(fault for fault in found if not _usual(looked, fault))
 
@@ -140,6 +140,8 @@ def _labels(looked: Looked) -> tuple[tuple[DriftScore, ...], tuple[str, ...]]:
 
 def _unseen(looked: Looked) -> tuple[DriftScore, ...]:
     """Return the share of rows with a value that the reference has never shown, of each category."""
+    from maintainer.monitor import novelty  # scipy too
+
     found: list[DriftScore | None] = []
     rows, seen = looked.rows(looked.policy.checks.window.max_samples), looked.evidence
     for name in looked.inputs:

@@ -29,7 +29,7 @@ from maintainer.domain.evidence import DriftScore
 from maintainer.domain.sample import ColumnKind
 from maintainer.monitor import chance, ranks
 from maintainer.monitor.charts import chart
-from maintainer.monitor.exchange import ColumnPair, DriftReply, DriftRequest
+from maintainer.monitor.exchange import ALARMS, ColumnPair, DriftReply, DriftRequest
 from maintainer.monitor.frames import Values, Whole, cells, codes, in_proportion, shares_between, spread
 from maintainer.monitor.stattests import distance
 
@@ -38,7 +38,6 @@ FEW = 5  # Evidently compares numbers with at most so many values as categories
 COUNTED = 20  # and cuts a reference with more values than this into bins before PSI and the like
 GONE = 1.0  # the score of a column that has values on one side only
 ROUNDING = 1e-12  # a deviation below this share of the largest value is that of a constant
-ALARMS = 0.05  # chance that any column passes its floor by chance
 
 ON_RANKS = ("wasserstein", "ks")
 

@@ -9,6 +9,8 @@ from maintainer.domain.kinds import Together
 from maintainer.domain.profile import ColumnCounts
 from maintainer.domain.sample import ColumnKind
 
+ALARMS = 0.05  # chance that any column passes its floor by chance
+
 
 class Message(BaseModel):
     """A closed, immutable document that carries only finite numbers."""

@@ -11,7 +11,8 @@ https://doi.org/10.1093/biomet/26.4.404): without a value seen once it is ln(1 /
 
 from __future__ import annotations
 
-from scipy.stats import beta, binom
+import numpy as np
+from scipy.special import bdtr, bdtrik, betaincinv
 
 from maintainer.domain.evidence import DriftScore
 from maintainer.domain.kinds import Novelty
@@ -39,8 +40,8 @@ def counted(reference: ColumnCounts, current: ColumnCounts) -> Novelty | None:
 def floor(seen: Novelty, level: float) -> float:
     """Return the share of rows with a new value that is passed with probability at most about `level` by chance."""
     n, singles = seen.reference_rows, seen.singles
-    most = 1.0 if singles >= n else float(beta.ppf(1.0 - level / 2.0, singles + 1, n - singles))
-    return float(binom.ppf(1.0 - level / 2.0, seen.rows, most)) / seen.rows
+    most = 1.0 if singles >= n else float(betaincinv(singles + 1, n - singles, 1.0 - level / 2.0))
+    return _most(1.0 - level / 2.0, seen.rows, most) / seen.rows
 
 
 def score(column: str, seen: Novelty, level: float) -> DriftScore | None:
@@ -48,3 +49,11 @@ def score(column: str, seen: Novelty, level: float) -> DriftScore | None:
     if not seen.reference_rows or not seen.rows:
         return None
     return DriftScore(column, "unseen", METHOD, seen.unseen / seen.rows, THRESHOLD, None, floor(seen, level))
+
+
+def _most(chance: float, rows: int, share: float) -> float:
+    """Return the least k that a binomial number of so many rows is at most with a probability of `chance`."""
+    if share >= 1.0:
+        return float(rows)
+    found = max(float(np.ceil(bdtrik(chance, rows, share))), 0.0)
+    return found - 1.0 if found >= 1.0 and bdtr(found - 1.0, rows, share) >= chance else found
