@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,10 +142,8 @@ def collect(
     cut = spans(reader, policy, champion, reader.now)
     block = _block(reader, policy, champion, Window(cut.new.start, cut.newest.end))
     reader = Reader(reader.database, reader.schema, reader.now, split_of(policy, block))
-    rows: dict[str, int] = {}
     with artifacts.publish(target) as partial:
-        for name, selection in selections(cut, policy, champion is None).items():
-            rows[name] = reader.export(selection, partial / f"{name}.parquet")
+        rows = _exported(reader, selections(cut, policy, champion is None), partial)
         if "replay" in rows and policy.train.replay.policy == "similar-to-new":
             asked = Window(cut.new.start, reader.now)
             rows["unlabelled"] = reader.unlabelled(asked, NEWEST, partial / "unlabelled.parquet")
@@ -166,6 +165,11 @@ def collect(
         )
         artifacts.write_text(partial / "result.json", result.model_dump_json(indent=2) + "\n")
     return _counted(rows)
+
+
+def _exported(reader: Reader, chosen: Mapping[str, Selection], partial: Path) -> dict[str, int]:
+    """Write the file of each selection; return its rows by name."""
+    return {name: reader.export(selection, partial / f"{name}.parquet") for name, selection in chosen.items()}
 
 
 def _block(reader: Reader, policy: Policy, champion: Manifest | None, labelled: Window) -> float | None:
