@@ -122,3 +122,10 @@ def test_what_never_varied_is_past_its_threshold_as_soon_as_it_does():
     rows[:, 0] = 10
     found = calibrate([Tallied("x", "missing", "jensenshannon", rows, rows, 1)], plan_of(STEPS, 8, 8), Budget(1, 4))
     assert (found.each[0].threshold, found.each[0].usual) == (0.0, (0.0, 0.0))
+
+
+def test_what_rests_on_few_blocks_is_doubted_so_its_threshold_is_higher():
+    known = tallied(series(0.0))
+    few, many = (Tallied("x", "value", known.method, known.before, known.now, b, known.widths) for b in (40, 1))
+    found = [calibrate([one], plan_of(STEPS, 8, 8), Budget(0.05, 1.0)).each[0].threshold for one in (few, many)]
+    assert found[0] > 1.4 * found[1]
